@@ -1,0 +1,1 @@
+"""Land, build, validate, publish: the commands around the dbt project."""

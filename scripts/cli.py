@@ -1,0 +1,65 @@
+"""The command line. Each command lives in the module that does its work and is imported only when it is named."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from scripts.errors import EXIT_DEFECT, EXIT_USAGE, TenureError
+
+COMMANDS = {
+    "nightly": "scripts.nightly",
+    "land": "scripts.landing",
+    "build": "scripts.building",
+    "validate": "scripts.validating",
+    "publish": "scripts.publishing",
+    "rollback": "scripts.publishing",
+    "demo-data": "scripts.demo_data",
+    "new-source": "scripts.new_source",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is asked for: `--help` of one does not load dbt for all."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(COMMANDS[cmd_name])
+        return getattr(module, cmd_name.replace("-", "_") + "_command")
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def cli() -> None:
+    """Tenure: land, build, validate and publish a customer-loyalty warehouse.
+
+    \b
+    Exit codes: 0 published (or done) · 1 a check found something, nothing published · 2 usage or configuration
+    3 input that can't be landed · 4 another run holds the lock · 5 a defect of ours
+    """
+
+
+def main() -> None:
+    """Run the command line; errors for people become one message on stderr and their exit code."""
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except click.Abort:
+        sys.exit("Interrupted.")
+    except TenureError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except Exception:
+        traceback.print_exc()
+        click.echo("\nThis is a defect of Tenure, not of your data: please report it with the lines above.", err=True)
+        sys.exit(EXIT_DEFECT)
