@@ -1,7 +1,7 @@
 """One writer per warehouse.
 
-The lock is the kernel's (`flock`), so it ends with its holder, however that dies: nothing has to be cleaned up by hand.
-Who holds it stands in a file beside it, which is only ever read to tell the other person whom to wait for.
+The lock is the kernel's (`flock`), so it ends with its holder, however that dies: nothing has to be cleaned
+up by hand. Who holds it stands in a file beside it, which is only read to tell others whom to wait for.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class Holder:
 def warehouse_lock(settings: Settings, purpose: str, run_id: str | None = None) -> Iterator[Holder]:
     """Hold the warehouse for writing; never waits.
 
-    `purpose` is told to whoever comes second, e.g. "nightly". A DuckDB file that somebody else keeps open inside the
-    block is told as a lock too: a person with the build file open in a client takes no lock of ours.
+    `purpose` is told to whoever comes second, e.g. "nightly". When DuckDB finds the build file in use inside
+    the block, that is told as a lock too: a person who has it open in a client takes no lock of ours.
 
-    Raises `LockedError` if another run holds it, `ConfigurationError` if the warehouse's folder can't be written.
+    Raises `LockedError` if another run holds it, `ConfigurationError` if the warehouse can't be written to.
     """
     try:
         settings.lock_file.parent.mkdir(parents=True, exist_ok=True)
-        # Without the kernel's locks a dead run would block all later ones: better to say so than to fall back.
+        # Without the kernel's locks a dead run would block all later ones: better to say so than fall back.
         lock = FileLock(settings.lock_file, fallback_to_soft=False)
         lock.acquire(blocking=False)
     except Timeout:
@@ -61,8 +61,8 @@ def warehouse_lock(settings: Settings, purpose: str, run_id: str | None = None) 
         ) from None
     except (OSError, NotImplementedError) as error:
         raise ConfigurationError(
-            f"Cannot lock the warehouse: {settings.lock_file}: {error}. Set TENURE_WAREHOUSE to a folder that this "
-            "user can write to, on a file system with locks."
+            f"Cannot lock the warehouse: {settings.lock_file}: {error}. Set TENURE_WAREHOUSE to a "
+            "folder that this user can write to, on a file system with locks."
         ) from error
     try:
         holder = Holder(os.getpid(), socket.gethostname(), purpose, run_id, _now())
@@ -80,7 +80,7 @@ def warehouse_lock(settings: Settings, purpose: str, run_id: str | None = None) 
 
 
 def file_in_use_message(settings: Settings, detail: str) -> str:
-    """What to tell when DuckDB could not lock the build file; `detail` is DuckDB's message, which names the process."""
+    """What to tell when DuckDB could not lock the build file; `detail` is its message, with the process."""
     line = next((line.strip() for line in detail.splitlines() if DUCKDB_LOCK_MESSAGE in line), detail.strip())
     return (
         f"Another process has {settings.build_database} open: {line} Close it there. "
@@ -104,7 +104,7 @@ def _write_holder(settings: Settings, holder: Holder) -> None:
 
 
 def _read_holder(settings: Settings) -> Holder | None:
-    """The holder on record; None if there is none, or it is a dead process's (its successor is just starting)."""
+    """The holder on record; None if it is missing or a dead process (whose successor is just starting)."""
     try:
         holder = Holder(**json.loads(_holder_file(settings).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
