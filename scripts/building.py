@@ -208,7 +208,7 @@ def _run(command: list[str], environment: dict[str, str], folder: Path, log_file
                     continue
                 done += 1
                 if node["result"].startswith(("ERROR", "FAIL")):
-                    LOGGER.error("build: %s: %s", node["what"], node["result"])
+                    LOGGER.error("build: %s", node["what"])
                 tenths = done * 10 // int(node["n"])
                 if tenths > reported_tenths and not is_live():
                     reported_tenths = tenths

@@ -41,7 +41,7 @@ _HANDLER = ProgressHandler()
 
 
 def start_logging() -> None:
-    """Send the lines of logger `tenure` to stderr: bare on a terminal, else with the time. May be repeated."""
+    """Send the lines of logger `tenure` to stderr: bare on a terminal, else with the time. Repeatable."""
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False
     bare = sys.stderr.isatty()
