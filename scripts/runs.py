@@ -1,0 +1,74 @@
+"""Names of runs, and the record each leaves in `warehouse/runs/`."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from scripts.settings import Settings
+
+
+def new_run_id(settings: Settings, now: datetime | None = None) -> str:
+    """A name for a run that starts now: its UTC time, with a suffix if a run or publication has that name."""
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    for number in count(1):
+        run_id = stamp if number == 1 else f"{stamp}-{number}"
+        taken = record_file(settings, run_id), settings.warehouse / "publications" / run_id
+        if not any(path.exists() for path in taken):
+            return run_id
+    raise AssertionError("count() does not end")
+
+
+def reserve_run_id(settings: Settings, now: datetime | None = None) -> str:
+    """A new run id with an empty record: two runs that start in one second without a lock get two names."""
+    settings.runs.mkdir(parents=True, exist_ok=True)
+    while True:
+        run_id = new_run_id(settings, now)
+        with suppress(FileExistsError), record_file(settings, run_id).open("x", encoding="utf-8") as file:
+            file.write("{}\n")
+            return run_id
+
+
+def run_order(run_id: str) -> tuple[str, int]:
+    """Sorts run ids by time.
+
+    >>> sorted(["20261121T203000Z-10", "20261121T203000Z-2", "20261121T203000Z"], key=run_order)
+    ['20261121T203000Z', '20261121T203000Z-2', '20261121T203000Z-10']
+    """
+    stamp, _, suffix = run_id.partition("-")
+    return stamp, int(suffix) if suffix.isdigit() else 1
+
+
+def record_file(settings: Settings, run_id: str) -> Path:
+    """Where the record of a run lies."""
+    return settings.runs / f"{run_id}.json"
+
+
+def write_json(target: Path, content: Any) -> None:
+    """Write a JSON file in one step: a reader sees the old one or the new one, never half of it.
+
+    Dates become ISO texts, decimals and paths texts, sets sorted lists.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2, ensure_ascii=False, default=_plain)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(target)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, (Decimal, Path)):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in a record: {value!r}")
