@@ -1,4 +1,4 @@
-"""Quoting for the SQL that scripts assemble. Names and values from outside go through here, without exception."""
+"""Quoting for the SQL that scripts assemble. Names and values from outside go through here, all of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from __future__ import annotations
 def identifier(name: str) -> str:
     """Quote a table, schema or column name.
 
-    >>> identifier('odd "name"')
-    '"odd ""name"""'
+    >>> identifier('odd"name')
+    '"odd""name"'
     """
     return '"' + name.replace('"', '""') + '"'
 
