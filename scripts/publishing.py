@@ -111,8 +111,8 @@ def publish(
     `fingerprint` stands for all that the marts were made from, see `scripts/nightly.py`; `keep` earlier
     publications stay. Readers see the former publication until the last step, and if anything fails.
 
-    Raises `ConfigurationError` if there are no marts, `CheckFailedError` if a mart would show personal data or
-    what was written is not what was built.
+    Raises `ConfigurationError` if there are no marts, `CheckFailedError` if a mart would show personal data
+    or what was written is not what was built.
     """
     if not settings.build_database.exists():
         raise ConfigurationError(
