@@ -1,0 +1,64 @@
+# Needs Python 3.11 or later and make; all else comes from the lock files into .venv.
+#
+#   make run     the demo: makes the data of a small shop, runs a night on it, prints the headline figures
+#   make test    the tests
+#   make lint    formatting, lint, deprecations
+#   make lock    the lock files anew from pyproject.toml; LOCK_FLAGS=--upgrade takes newer versions
+#   make clean   removes what can be made again; the warehouse and the data stay
+
+PYTHON ?= python3
+BIN := .venv/bin
+# dbt and sqlfluff compile the models for lint in a warehouse of their own: no run has to wait for it.
+SCRATCH := $(CURDIR)/target/lint
+
+UV := uv==0.13.9
+COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-strip-extras --custom-compile-command "make lock" --quiet
+
+.DELETE_ON_ERROR:
+.PHONY: run test lint lock clean
+
+run: .venv/.runtime
+	$(BIN)/python -m scripts demo-data
+	$(BIN)/python -m scripts nightly --source demo
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	mkdir -p $(SCRATCH)
+	TENURE_WAREHOUSE=$(SCRATCH) DBT_TARGET_PATH=$(SCRATCH) DBT_LOG_PATH=$(SCRATCH) \
+		$(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+	TENURE_WAREHOUSE=$(SCRATCH) $(BIN)/dbt --no-use-colors --log-path $(SCRATCH) parse --target-path $(SCRATCH) \
+		--show-all-deprecations --no-partial-parse > $(SCRATCH)/parse.txt || { cat $(SCRATCH)/parse.txt; exit 1; }
+	@! grep -i deprecat $(SCRATCH)/parse.txt
+
+# The development set first: what the tests ran with is what a night runs with.
+lock:
+	work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && \
+	$(PYTHON) -m venv "$$work" && \
+	"$$work/bin/python" -m pip install --quiet --disable-pip-version-check "$(UV)" && \
+	"$$work/bin/uv" $(COMPILE) $(LOCK_FLAGS) --group dev pyproject.toml --output-file requirements-dev.lock && \
+	"$$work/bin/uv" $(COMPILE) $(LOCK_FLAGS) --constraint requirements-dev.lock pyproject.toml \
+		--output-file requirements.lock
+
+clean:
+	rm -rf .venv target logs .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp is newer than its lock file when the environment holds what the lock file says.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Tenure needs Python 3.11 or later; say which: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/.runtime: requirements.lock | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+# Holds the runtime packages too, in the same versions.
+.venv/.dev: requirements-dev.lock | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch .venv/.runtime $@
