@@ -1,0 +1,223 @@
+"""Two expectations that are written as a query, and what a suite is.
+
+`no_rows` is for what must not be there ("a refund larger than its order"), `figure` for a number that must
+lie within bounds, which the query may compute from the past ("orders of the last month"). Both run as one
+query inside DuckDB; no more than a handful of rows ever reaches Python.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ClassVar
+
+from great_expectations.compatibility import pydantic
+from great_expectations.expectations.core import UnexpectedRowsExpectation
+from great_expectations.expectations.expectation import Expectation
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.render.components import (
+    LegacyDiagnosticRendererType,
+    RenderedTableContent,
+)
+from great_expectations.render.renderer.renderer import renderer
+
+from scripts.expectations.findings import Severity
+
+# How many of the rows in question a report shows.
+SAMPLE_ROWS = 5
+
+_EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
+_COUNT = "_found"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is expected of one table."""
+
+    schema: str
+    table: str
+    expectations: tuple[Expectation, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a suite may compare with.
+
+    `as_of`: the last day the warehouse knows; None while there is no event at all. `published_rows`: rows
+    of each mart in the last publication, empty when there is none.
+    """
+
+    as_of: date | None
+    published_rows: dict[str, int]
+
+
+def shown(value: Any) -> str:
+    """A value as a report shows it: decimals with all their digits, an e-mail address never.
+
+    >>> shown(Decimal("1.1000")), shown(None), shown("ann@example.com wrote")
+    ('1.1000', 'null', '(e-mail) wrote')
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return _EMAIL.sub("(e-mail)", str(value))
+
+
+class ExpectFromQuery(UnexpectedRowsExpectation):
+    """What both have in common. `expected`: in words, what should be true."""
+
+    expected: str
+
+    # One query gives the rows and their number, see `no_rows`.
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.table",)
+
+    @pydantic.validator("unexpected_rows_query")
+    def _validate_query(cls, query: str) -> str:  # noqa: N805
+        """Replaces a check that prints a line for each query that names its tables itself, as ours do."""
+        return query
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.OBSERVED_VALUE)
+    def _diagnostic_observed_value_renderer(
+        cls,
+        configuration: ExpectationConfiguration | None = None,
+        result: Any = None,
+        **kwargs: Any,
+    ) -> str:
+        figures = result.result if result else {}
+        if "observed_value" not in figures:
+            return "--"
+        return f"{figures['observed_value']} (expected: {figures['expected']})"
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.UNEXPECTED_TABLE)
+    def _diagnostic_unexpected_table_renderer(
+        cls,
+        configuration: ExpectationConfiguration | None = None,
+        result: Any = None,
+        **kwargs: Any,
+    ) -> list[RenderedTableContent] | None:
+        """The sample, as a table."""
+        sample = (result.result if result else {}).get("sample")
+        if not sample:
+            return None
+        return [
+            RenderedTableContent(
+                content_block_type="table",
+                header_row=list(sample[0]),
+                table=[list(row.values()) for row in sample],
+                styling={"body": {"classes": ["table-bordered", "table-sm"]}},
+            )
+        ]
+
+
+class ExpectNoRowsFromQuery(ExpectFromQuery):
+    """Expect that a query finds nothing; the query lists what is wrong, a row for each."""
+
+    def _validate(self, metrics: dict, **kwargs: Any) -> dict[str, Any]:
+        rows = metrics["unexpected_rows_query.table"]
+        found = rows[0][_COUNT] if rows else 0
+        return {
+            "success": found == 0,
+            "result": {
+                "observed_value": f"{found} {'row' if found == 1 else 'rows'}",
+                "expected": self.expected,
+                "sample": [
+                    {name: shown(value) for name, value in row.items() if name != _COUNT} for row in rows
+                ],
+            },
+        }
+
+
+class ExpectFigureFromQuery(ExpectFromQuery):
+    """Expect that the number `observed` of a one-row query lies within its `lowest` and `highest`.
+
+    A null bound is no bound. A null `observed`, or no row, means that there is nothing to compare with yet:
+    no finding. Further columns explain the number and become the sample.
+    """
+
+    def _validate(self, metrics: dict, **kwargs: Any) -> dict[str, Any]:
+        rows = metrics["unexpected_rows_query.table"]
+        row = dict(rows[0]) if rows else {}
+        observed, lowest, highest = (row.pop(name, None) for name in ("observed", "lowest", "highest"))
+        if observed is None:
+            return {
+                "success": True,
+                "result": {
+                    "observed_value": "nothing to compare with yet",
+                    "expected": self.expected,
+                    "sample": [],
+                },
+            }
+        within = (lowest is None or observed >= lowest) and (highest is None or observed <= highest)
+        return {
+            "success": within,
+            "result": {
+                "observed_value": shown(observed),
+                "expected": _bounds(lowest, highest),
+                "sample": [{name: shown(value) for name, value in row.items()}] if row else [],
+            },
+        }
+
+
+def _bounds(lowest: Any, highest: Any) -> str:
+    if lowest is None:
+        return f"at most {shown(highest)}"
+    if highest is None:
+        return f"at least {shown(lowest)}"
+    if lowest == highest:
+        return shown(lowest)
+    return f"{shown(lowest)} to {shown(highest)}"
+
+
+def no_rows(
+    description: str,
+    query: str,
+    severity: Severity,
+    *,
+    expected: str = "no such row",
+    todo: str,
+) -> ExpectNoRowsFromQuery:
+    """Expect that `query` finds nothing. Its columns go into the report: no free text, no personal data.
+
+    `description` names the fact in the affirmative, `todo` says what it means and what to do about it.
+    """
+    return ExpectNoRowsFromQuery(
+        description=description,
+        # The number of all rows comes with the few that are shown, so that the query runs once.
+        unexpected_rows_query=_for_sqlalchemy(
+            f'select *, count(*) over () as "{_COUNT}"\nfrom (\n{query}\n) as "found"\n'
+            f"order by all\nlimit {SAMPLE_ROWS}"
+        ),
+        expected=expected,
+        severity=severity.value,
+        notes=todo,
+    )
+
+
+def figure(
+    description: str, query: str, severity: Severity, *, expected: str, todo: str
+) -> ExpectFigureFromQuery:
+    """Expect that the number which `query` gives as `observed` lies between its `lowest` and `highest`."""
+    return ExpectFigureFromQuery(
+        description=description,
+        unexpected_rows_query=_for_sqlalchemy(query),
+        expected=expected,
+        severity=severity.value,
+        notes=todo,
+    )
+
+
+def _for_sqlalchemy(query: str) -> str:
+    """Escape what Great Expectations and SQLAlchemy would take for a parameter: braces and `:name`.
+
+    >>> _for_sqlalchemy("select '{a}', ':b'")
+    "select '{{a}}', '\\\\\\\\:b'"
+    """
+    return re.sub(r"(?<![:\w])(:)(?=\w)", r"\\:", query.replace("{", "{{").replace("}", "}}"))

@@ -1,0 +1,151 @@
+"""Validate what suppliers sent and what readers would get, before anything is published."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import click
+import duckdb
+
+from scripts.errors import CheckFailedError, ConfigurationError
+from scripts.expectations.data_docs import IndexRow, index_page, make_readable_offline
+from scripts.expectations.findings import SuiteResult, ValidationResult
+from scripts.locking import warehouse_lock
+from scripts.progress import LOGGER, start_logging
+from scripts.publishing import current_publication
+from scripts.runs import new_run_id, write_json
+from scripts.settings import Settings
+
+RESULT_FILE = "validation.json"
+
+# What a message lists; the Data Docs have all.
+LISTED_FINDINGS = 10
+
+
+class ValidationFailedError(CheckFailedError):
+    """A critical expectation failed, or a check could not run; `result` has everything."""
+
+    def __init__(self, result: ValidationResult) -> None:
+        self.result = result
+        stopping = (*result.errors, *result.failures)
+        listed = "\n".join(str(entry) for entry in stopping[:LISTED_FINDINGS])
+        more = f"\n… and {len(stopping) - LISTED_FINDINGS} more." if len(stopping) > LISTED_FINDINGS else ""
+        super().__init__(
+            f"Validation stops the publication: {len(result.failures)} failed expectations, "
+            f"{len(result.errors)} checks that could not run.\n{listed}{more}\nEverything: {result.docs}"
+        )
+
+
+def validate(settings: Settings, run_id: str) -> ValidationResult:
+    """Check schema `raw` and schema `marts` of the build file; the caller holds the warehouse's lock.
+
+    Writes the Data Docs and `validation.json` beside them, whatever was found. When this returns or raises,
+    the build file is closed and may be written to.
+
+    Raises `ValidationFailedError` (a `CheckFailedError`) when something stops the publication, and
+    `ConfigurationError` when there is nothing to validate.
+    """
+    # Great Expectations takes seconds to import: not for those who ask for help only.
+    from scripts.expectations import marts, raw
+    from scripts.expectations.queries import Past
+    from scripts.expectations.running import run_suites
+
+    if not settings.build_database.exists():
+        raise ConfigurationError(
+            f"There is nothing to validate: {settings.build_database} does not exist. "
+            "Land and build first: python -m scripts land --source NAME."
+        )
+    publication = current_publication(settings)
+    past = Past(
+        as_of=read_as_of(settings.build_database, raw.newest_event()),
+        published_rows=publication.rows if publication else {},
+    )
+    suites = [*raw.suites(past), *marts.suites(past)]
+    site = settings.scratch / f"data_docs-{run_id}"
+    shutil.rmtree(site, ignore_errors=True)
+    site.mkdir(parents=True)
+    try:
+        results, findings, errors = run_suites(settings.build_database, suites, run_id, site)
+        result = ValidationResult(
+            run_id=run_id,
+            as_of=past.as_of,
+            suites=tuple(results),
+            findings=tuple(findings),
+            errors=tuple(errors),
+            docs=settings.data_docs / "index.html",
+        )
+        _write_docs(settings, result, site)
+    finally:
+        shutil.rmtree(site, ignore_errors=True)
+    for entry in (*result.errors, *result.findings):
+        LOGGER.warning("validate: %s", str(entry).splitlines()[0])
+    if result.stops_publication:
+        raise ValidationFailedError(result)
+    return result
+
+
+def read_as_of(database: Path, newest_event: str) -> date | None:
+    """The last day the warehouse knows: the one the build resolved, else the newest event in raw.
+
+    `newest_event` is the query for the latter. None if there is no event, or no table that could hold one:
+    the suites will say so.
+    """
+    with duckdb.connect(str(database), read_only=True) as connection:
+        for query in ('select "as_of_date" from "intermediate"."int_settings"', newest_event):
+            try:
+                row = connection.execute(query).fetchone()
+            except (duckdb.CatalogException, duckdb.BinderException):
+                continue
+            if row is not None and row[0] is not None:
+                return row[0]
+    return None
+
+
+def _write_docs(settings: Settings, result: ValidationResult, site: Path) -> None:
+    """Finish the site and put it in the place of the former one."""
+    make_readable_offline(site)
+    # What the pages no longer use.
+    shutil.rmtree(site / "static", ignore_errors=True)
+    as_of = result.as_of.isoformat() if result.as_of else "an unknown day"
+    rows = [_index_row(site, suite) for suite in result.suites]
+    (site / "index.html").write_text(
+        index_page(result.run_id, as_of, rows, result.report()), encoding="utf-8"
+    )
+    write_json(site / RESULT_FILE, result.to_dict())
+    former = site.with_name(site.name + ".former")
+    shutil.rmtree(former, ignore_errors=True)
+    if settings.data_docs.exists():
+        settings.data_docs.rename(former)
+    site.rename(settings.data_docs)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _index_row(site: Path, suite: SuiteResult) -> IndexRow:
+    # Great Expectations makes a folder of each part of a suite's name: raw.orders lies in raw/orders.
+    pages = sorted((site / "validations").joinpath(*suite.table.split(".")).rglob("*.html"))
+    return IndexRow(
+        name=suite.table,
+        expectations=suite.expectations,
+        failed=suite.failed,
+        warnings=suite.warnings,
+        errors=suite.errors,
+        page=pages[0].relative_to(site).as_posix() if pages else None,
+    )
+
+
+@click.command()
+def validate_command() -> None:
+    """Check the landed data and the marts with Great Expectations; exit code 1 stops a publication."""
+    start_logging()
+    settings = Settings.from_environment()
+    with warehouse_lock(settings, "validate"):
+        try:
+            result = validate(settings, new_run_id(settings))
+        except ValidationFailedError as error:
+            click.echo(error.result.table())
+            raise
+    click.echo(result.table())
+    click.echo(result.report())
+    click.echo(f"Data Docs: {result.docs}")
