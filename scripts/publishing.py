@@ -14,7 +14,7 @@ import os
 import platform
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -266,21 +266,24 @@ def _read_marts(connection: duckdb.DuckDBPyConnection) -> list[_Mart]:
 
 
 def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """As-of date, source and batch of what was built."""
+    """As-of date, currency and time zone, source and batch of what was built."""
     try:
-        as_of = connection.execute("select as_of_date from build.intermediate.int_settings").fetchone()
-        load = connection.execute("select max(batch_id), max(source_name) from build.raw.loads").fetchone()
+        company = connection.execute(
+            "select as_of_date, reporting_currency, business_timezone from build.intermediate.int_settings"
+        ).fetchone()
+        load = connection.execute("select max(source_name), max(batch_id) from build.raw.loads").fetchone()
     except duckdb.CatalogException as error:
         raise ConfigurationError(
             f"The build file is not complete: {str(error).splitlines()[0]} "
             "Build first: python -m scripts build."
         ) from error
-    as_of_date: date | None = as_of[0] if as_of else None
-    return {
-        "as_of_date": as_of_date.isoformat() if as_of_date else None,
-        "source_name": load[1] if load else None,
-        "batch_id": load[0] if load else None,
-    }
+    if company is None or company[0] is None:
+        raise ConfigurationError(
+            "The build file knows no as-of date: it was built from no events at all. "
+            "Land orders or subscriptions, then build."
+        )
+    names = ("as_of_date", "reporting_currency", "business_timezone", "source_name", "batch_id")
+    return dict(zip(names, (company[0].isoformat(), *company[1:], *(load or (None, None))), strict=True))
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, mart: _Mart, parquet: Path) -> None:

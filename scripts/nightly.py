@@ -1,0 +1,276 @@
+"""The night: lock, land, build, validate, publish, and say what came of it.
+
+Each run leaves a record in `warehouse/runs/`, whatever happens to it. A night that finds the published marts
+up to date already does no work twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import duckdb
+
+from scripts import summary
+from scripts.building import as_of_option, build, full_refresh_option
+from scripts.errors import EXIT_DEFECT, EXIT_OK, EXIT_USAGE, TenureError
+from scripts.locking import warehouse_lock
+from scripts.progress import LOGGER, start_logging
+from scripts.publishing import Publication, current_publication, keep_option, publish, tool_versions
+from scripts.runs import record_file, reserve_run_id, write_json
+from scripts.settings import Settings
+
+# As shells report a process that was stopped by SIGINT and SIGTERM.
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+# What the marts and the checks are made from: a change in one of these files is a reason to build again.
+FINGERPRINTED = (
+    "dbt_project.yml",
+    "profiles.yml",
+    "models/**/*",
+    "macros/**/*",
+    "seeds/**/*",
+    "tests/dbt/**/*",
+    "scripts/**/*",
+)
+
+
+class RunRecord:
+    """What a run did, kept on disk from its first moment: a killed run leaves one that says `running`."""
+
+    def __init__(self, settings: Settings, run_id: str, **given: Any) -> None:
+        self._file = record_file(settings, run_id)
+        self.content: dict[str, Any] = {
+            "run_id": run_id,
+            "status": "running",
+            "exit_code": None,
+            "started_at": _now(),
+            "ended_at": None,
+            **given,
+            "steps": [],
+            "publication": None,
+            "error": None,
+        }
+        self.save()
+
+    def save(self) -> None:
+        """Write the record in one step."""
+        write_json(self._file, self.content)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time a step; the block puts its `counts` into what it is given."""
+        entry: dict[str, Any] = {"step": name, "status": "running", "seconds": None, "counts": {}}
+        self.content["steps"].append(entry)
+        self.save()
+        LOGGER.info("%s: started", name)
+        started = time.monotonic()
+        try:
+            yield entry
+            entry["status"] = "ok"
+        except BaseException as error:
+            entry["status"] = "failed"
+            # What a check found up to its failure is worth as much as what it found in a good night.
+            entry["counts"] = entry["counts"] or counts_of(getattr(error, "result", None))
+            raise
+        finally:
+            entry["seconds"] = round(time.monotonic() - started, 3)
+            self.save()
+        LOGGER.info("%s: done in %.1f s", name, entry["seconds"])
+
+    def skip(self, *names: str) -> None:
+        """Note steps that were not needed."""
+        for name in names:
+            self.content["steps"].append({"step": name, "status": "skipped", "seconds": 0, "counts": {}})
+
+    def end(self, status: str, exit_code: int, error: BaseException | None = None) -> None:
+        """Close the record."""
+        if error is not None:
+            self.content["error"] = {"type": type(error).__name__, "message": str(error)}
+        self.content |= {"status": status, "exit_code": exit_code, "ended_at": _now()}
+        self.save()
+
+
+def run_night(
+    settings: Settings,
+    source: str,
+    data: Path | None,
+    *,
+    as_of: date | None = None,
+    full_refresh: bool = False,
+    keep: int,
+) -> Publication:
+    """Run all steps; what readers have afterwards.
+
+    `source` and `data` are as `--source` and `--data`; `keep` earlier publications stay. The record is
+    written on every way out. Raises what the steps raise, each with its exit code, see `scripts/errors.py`.
+    """
+    run_id = reserve_run_id(settings)
+    record = RunRecord(
+        settings,
+        run_id,
+        source=source,
+        data=str(data) if data else None,
+        as_of=as_of.isoformat() if as_of else None,
+        full_refresh=full_refresh,
+    )
+    try:
+        with warehouse_lock(settings, "nightly", run_id):
+            publication, is_new = _run_steps(settings, record, source, data, as_of, full_refresh, keep)
+    except TenureError as error:
+        record.end("failed", error.exit_code, error)
+        raise
+    except click.ClickException as error:
+        record.end("failed", EXIT_USAGE, error)
+        raise
+    except KeyboardInterrupt as error:
+        record.end("interrupted", EXIT_INTERRUPTED, error)
+        raise
+    except SystemExit as error:
+        record.end("interrupted", error.code if isinstance(error.code, int) else EXIT_DEFECT, error)
+        raise
+    except Exception as error:
+        record.end("failed", EXIT_DEFECT, error)
+        raise
+    record.end("published" if is_new else "nothing_new", EXIT_OK)
+    return publication
+
+
+def _run_steps(
+    settings: Settings,
+    record: RunRecord,
+    source: str,
+    data: Path | None,
+    as_of: date | None,
+    full_refresh: bool,
+    keep: int,
+) -> tuple[Publication, bool]:
+    """Land, build, validate, publish; the current publication, and whether this run made it."""
+    # Imported here: they bring libraries that take a second to load, which `--help` should not wait for.
+    from scripts.landing import land
+    from scripts.validating import validate
+
+    run_id = record.content["run_id"]
+    with record.step("land") as entry:
+        entry["counts"] = counts_of(land(settings, source, data))
+
+    fingerprint = compute_fingerprint(settings, as_of)
+    current = current_publication(settings)
+    if not full_refresh and current is not None and current.manifest["fingerprint"] == fingerprint:
+        record.skip("build", "validate", "publish")
+        _note_publication(record, current)
+        LOGGER.info(
+            "Nothing new since publication %s of %s: nothing to build, validate or publish.",
+            current.run_id,
+            current.manifest["published_at"],
+        )
+        return current, False
+
+    with record.step("build") as entry:
+        entry["counts"] = counts_of(build(settings, as_of, full_refresh))
+    with record.step("validate") as entry:
+        entry["counts"] = counts_of(validate(settings, run_id))
+    with record.step("publish") as entry:
+        publication = publish(settings, run_id, fingerprint=fingerprint, keep=keep)
+        entry["counts"] = {"marts": publication.rows}
+        _note_publication(record, publication)
+    return publication, True
+
+
+def _note_publication(record: RunRecord, publication: Publication) -> None:
+    record.content["publication"] = {
+        "run_id": publication.run_id,
+        "path": str(publication.path),
+        "as_of_date": publication.manifest["as_of_date"],
+        "marts": publication.rows,
+    }
+
+
+def counts_of(result: Any) -> dict[str, Any]:
+    """A step's result as plain data for the record; nothing for a step without a result."""
+    if hasattr(result, "to_dict"):
+        return result.to_dict()
+    if not dataclasses.is_dataclass(result) or isinstance(result, type):
+        return {}
+    return dataclasses.asdict(result)
+
+
+def compute_fingerprint(settings: Settings, as_of: date | None) -> str:
+    """A hash of what a publication is made from: landed data, company settings, as-of date, project, tools.
+
+    Two runs with one fingerprint would publish the same marts; no model reads the clock.
+    """
+    with duckdb.connect(str(settings.build_database), read_only=True) as connection:
+        landed = connection.execute("select max(batch_id), max(source_name) from raw.loads").fetchone()
+        company = connection.execute("select name, value from raw.settings order by all").fetchall()
+    parts = {
+        "landed": landed,
+        "company": company,
+        "as_of": as_of.isoformat() if as_of else None,
+        "tools": tool_versions(),
+        "project": {
+            str(path.relative_to(settings.project_root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in fingerprinted_files(settings.project_root)
+        },
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprinted_files(project_root: Path) -> list[Path]:
+    """The project files that count, sorted; Python's caches and hidden files do not."""
+    return sorted(
+        path
+        for pattern in FINGERPRINTED
+        for path in project_root.glob(pattern)
+        if path.is_file() and path.suffix != ".pyc" and not path.name.startswith(".")
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Let an orchestrator's SIGTERM unwind the run: dbt is stopped and the record written."""
+    raise SystemExit(EXIT_TERMINATED)
+
+
+@click.command()
+@click.option(
+    "--source",
+    required=True,
+    metavar="NAME|FILE",
+    help="An adapter in sources/ by name, or the path of an adapter file.",
+)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where the adapter's file patterns start; default: TENURE_DATA, or what the adapter says.",
+)
+@as_of_option
+@full_refresh_option
+@keep_option
+def nightly_command(
+    source: str, data: Path | None, as_of: date | None, full_refresh: bool, keep: int
+) -> None:
+    """Land, build, validate and publish in one go, and print the headline figures.
+
+    Nothing is published unless every check passes. What a run did is kept in warehouse/runs/.
+    """
+    start_logging()
+    signal.signal(signal.SIGTERM, _terminate)
+    settings = Settings.from_environment()
+    run_night(settings, source, data, as_of=as_of, full_refresh=full_refresh, keep=keep)
+    click.echo(summary.summarize(settings))

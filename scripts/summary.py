@@ -1,0 +1,155 @@
+"""The last word of a night: where the published warehouse lies, its headline figures, how to ask it more."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from scripts.publishing import Publication, current_publication
+from scripts.settings import Settings
+
+# Each figure is read from the marts as a reader would read it. Money is in the company's reporting currency.
+_BASE = """
+    select
+        arg_max(base_customers, month) as customers,
+        arg_max(installed_customers, month) as active_customers,
+        sum(order_count) as customer_orders,
+        sum(guest_order_count) as guest_orders,
+        sum(net_revenue) as customer_revenue,
+        sum(guest_net_revenue) as guest_revenue
+    from marts.fct_customer_base
+    where segment_type = 'all'
+"""
+_RETENTION = """
+    select period_start, retention_rate, starting_customers
+    from marts.fct_customer_retention_rate
+    where segment_type = 'all' and period_type = 'month' and is_complete and retention_rate is not null
+    order by period_start desc
+    limit 1
+"""
+_CONCENTRATION = """
+    select max(top_20_percent_share)
+    from marts.fct_revenue_concentration
+    where segment_type = 'all' and period_type = 'all'
+"""
+
+
+@dataclass(frozen=True)
+class Headlines:
+    """The figures of one publication. None where the data does not say; shares and rates are in [0, 1]."""
+
+    as_of_date: date
+    customers: int
+    active_customers: int
+    customer_orders: int
+    guest_orders: int
+    customer_revenue: Decimal
+    guest_revenue: Decimal
+    retention_month: date | None
+    retention_rate: float | None
+    retention_base: int | None
+    top_20_percent_share: float | None
+
+
+def summarize(settings: Settings) -> str:
+    """What is published now, as text; empty before the first publication."""
+    publication = current_publication(settings)
+    if publication is None:
+        return ""
+    marts = publication.manifest["marts"]
+    currency = publication.manifest["reporting_currency"]
+    figures = format_headlines(read_headlines(publication), currency)
+    width = max(len(name) for name, _ in figures)
+    table = "\n".join(f"  {name:<{width}}  {value}" for name, value in figures)
+    return "\n\n".join(
+        (
+            f"Published {publication.run_id}, {len(marts)} marts from {publication.manifest['source_name']}: "
+            f"{settings.analytics_database}",
+            table,
+            f"Ask it more:\n  {query_command(settings)}",
+        )
+    )
+
+
+def read_headlines(publication: Publication) -> Headlines:
+    """Query the published file."""
+    with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
+        base = _one(connection, _BASE)
+        retention = _one(connection, _RETENTION) or (None, None, None)
+        concentration = _one(connection, _CONCENTRATION)
+    customers, active, customer_orders, guest_orders, customer_revenue, guest_revenue = (
+        value or 0 for value in base
+    )
+    return Headlines(
+        as_of_date=date.fromisoformat(publication.manifest["as_of_date"]),
+        customers=customers,
+        active_customers=active,
+        customer_orders=int(customer_orders),
+        guest_orders=int(guest_orders),
+        customer_revenue=Decimal(customer_revenue),
+        guest_revenue=Decimal(guest_revenue),
+        retention_month=retention[0],
+        retention_rate=retention[1],
+        retention_base=retention[2],
+        top_20_percent_share=concentration[0],
+    )
+
+
+def format_headlines(figures: Headlines, currency: str) -> list[tuple[str, str]]:
+    """Names and values as they are shown; what the data does not say is told as such."""
+    revenue = figures.customer_revenue + figures.guest_revenue
+    lines = [
+        ("As of", figures.as_of_date.isoformat()),
+        ("Customers", f"{figures.customers:,}, of whom {figures.active_customers:,} active"),
+        ("Orders", f"{figures.customer_orders + figures.guest_orders:,}"),
+        ("Net revenue", f"{revenue:,.2f} {currency}"),
+    ]
+    if figures.guest_orders or figures.guest_revenue:
+        share = f" ({_percent(figures.guest_revenue / revenue)})" if revenue > 0 else ""
+        lines.append(
+            (
+                "  of guests",
+                f"{figures.guest_revenue:,.2f} {currency}{share} in {figures.guest_orders:,} orders",
+            )
+        )
+    if figures.retention_month is None:
+        lines.append(("Retention rate", "no complete month yet"))
+    else:
+        lines.append(
+            (
+                f"Retention rate, {figures.retention_month:%Y-%m}",
+                f"{_percent(figures.retention_rate)} of {figures.retention_base:,} active at its start",
+            )
+        )
+    top = figures.top_20_percent_share
+    share_of_best = "no complete period yet" if top is None else f"{_percent(top)} of revenue"
+    lines.append(("Best 20 % of customers", share_of_best))
+    return lines
+
+
+def query_command(settings: Settings) -> str:
+    """One command that shows a mart when it is pasted into a shell; needs nothing but this project's Python."""
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    program = (
+        f"import duckdb; duckdb.connect({json.dumps(str(settings.analytics_database))}, read_only=True)"
+        '.sql("from marts.dim_customers limit 10").show()'
+    )
+    return shlex.join([str(python), "-c", program])
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    return connection.execute(query).fetchone()
+
+
+def _percent(share: Any) -> str:
+    return f"{float(share) * 100:.1f} %"
