@@ -1,0 +1,19 @@
+{#-
+    Raw timestamps are UTC where the row says so (`_is_utc`), else business time. Here, and nowhere else, the business
+    time zone is applied: `_at` columns are UTC instants, `_on` columns business dates. Expects the CTE `settings`.
+-#}
+
+{% macro instant(relation, column) -%}
+    case
+        when {{ relation }}._is_utc then {{ relation }}.{{ column }}
+        else {{ business_time_to_utc(relation ~ '.' ~ column, 'settings.business_timezone') }}
+    end
+{%- endmacro %}
+
+{% macro business_time(relation, column) -%}
+    case
+        when {{ relation }}._is_utc
+            then {{ utc_to_business_time(relation ~ '.' ~ column, 'settings.business_timezone') }}
+        else {{ relation }}.{{ column }}
+    end
+{%- endmacro %}

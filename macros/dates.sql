@@ -1,0 +1,31 @@
+{#- Calendar arithmetic on dates, over dbt's cross-database macros; every result is a DATE or a whole number. -#}
+
+{% macro month_start(date) -%} cast({{ dbt.date_trunc('month', date) }} as date) {%- endmacro %}
+
+{% macro period_start(period_type, date) -%} cast({{ dbt.date_trunc(period_type, date) }} as date) {%- endmacro %}
+
+{% macro add_days(date, days) -%} cast({{ dbt.dateadd('day', days, date) }} as date) {%- endmacro %}
+
+{% macro add_months(date, months) -%} cast({{ dbt.dateadd('month', months, date) }} as date) {%- endmacro %}
+
+{#- The last day of the month, quarter or year in which `date` lies. -#}
+{% macro period_end(period_type, date) -%}
+    {%- set months = {'month': 1, 'quarter': 3, 'year': 12}[period_type] -%}
+    {{ add_days(add_months(period_start(period_type, date), months), -1) }}
+{%- endmacro %}
+
+{% macro days_between(earlier, later) -%} cast({{ dbt.datediff(earlier, later, 'day') }} as bigint) {%- endmacro %}
+
+{#- Calendar months from the month of `earlier` to the month of `later`. -#}
+{% macro months_between(earlier, later) -%} cast({{ dbt.datediff(earlier, later, 'month') }} as bigint) {%- endmacro %}
+
+{#- Months that a paid period ran from `started_on` to `ended_on` (exclusive), begun months whole: billing is in advance. -#}
+{% macro months_run(started_on, ended_on) -%}
+    (
+        {{ months_between(started_on, ended_on) }}
+        + case
+            when {{ add_months(started_on, months_between(started_on, ended_on)) }} < {{ ended_on }} then 1
+            else 0
+        end
+    )
+{%- endmacro %}

@@ -1,0 +1,125 @@
+{#-
+    Incremental models that equal a full refresh.
+
+    Each incremental model remembers, in `intermediate.incremental_state`, up to which landing batch, for which
+    as_of_date and with which settings and code it was last built; the note is written in the same transaction as the
+    rows. From it follows what has to be computed again:
+
+    - staging (`replace_rows`): the keys that later batches brought, changed or removed;
+    - customer grains (`replace_customers`): the customers whom later batches touched, and those with an event between
+      the former as_of_date and the new one, whichever of the two is the later.
+
+    With other settings or other code everything is computed again. What was computed before goes, key by key, also
+    where nothing comes in its place: that is what dbt's own delete+insert does not do.
+-#}
+
+{% macro incremental_state_relation() -%}
+    {{ return(api.Relation.create(database=target.database, schema='intermediate', identifier='incremental_state')) }}
+{%- endmacro %}
+
+{% macro create_incremental_state() -%}
+    create schema if not exists intermediate;
+    create table if not exists {{ incremental_state_relation() }} (
+        model_name {{ dbt.type_string() }},
+        batch_id {{ dbt.type_bigint() }},
+        as_of_date date,
+        fingerprint {{ dbt.type_string() }}
+    )
+{%- endmacro %}
+
+{#- The settings that a model's rows depend on, and its own code. `settings` is stg_settings or int_settings. -#}
+{% macro increment_fingerprint(settings) -%}
+    (select s.fingerprint || ' {{ local_md5(model.raw_code) }}' from {{ settings }} as s)
+{%- endmacro %}
+
+{#- The last state that is still good for this model: one row, or none, when everything has to be computed. -#}
+{% macro increment_state(settings) -%}
+    (
+        select *
+        from {{ incremental_state_relation() }}
+        where model_name = '{{ this.identifier }}' and fingerprint = {{ increment_fingerprint(settings) }}
+    )
+{%- endmacro %}
+
+{#- Post-hook of an incremental model; the as_of_date of staging is null: staging keeps all that has arrived. -#}
+{% macro remember_increment(settings, as_of_date='null') -%}
+    delete from {{ incremental_state_relation() }} where model_name = '{{ this.identifier }}';
+    insert into {{ incremental_state_relation() }} (model_name, batch_id, as_of_date, fingerprint)
+    select
+        '{{ this.identifier }}',
+        (select coalesce(max(batch_id), 0) from {{ ref('stg_loads') }}),
+        {{ 'null' if as_of_date == 'null' else '(select as_of_date from ' ~ settings ~ ')' }},
+        {{ increment_fingerprint(settings) }}
+{%- endmacro %}
+
+{#- Staging: the keys to compute again. -#}
+{% macro touched_rows(table) -%}
+    {%- set since = 'coalesce((select max(batch_id) from ' ~ increment_state(ref('stg_settings')) ~ '), 0)' -%}
+    select _row_key from {{ source('raw', table) }} where _batch_id > {{ since }}
+    union
+    select row_key from {{ source('raw', 'removed_rows') }} where table_name = '{{ table }}' and batch_id > {{ since }}
+{%- endmacro %}
+
+{#-
+    Staging: the current version of each row of a raw table. A key may stand in several files: the file delivered last
+    counts, and a corrected file keeps the place of the one it corrects.
+-#}
+{% macro current_rows(table) -%}
+    {%- set touched = touched_rows(table) -%}
+    select *
+    from (
+        select
+            *,
+            row_number() over (partition by _row_key order by _file_sequence desc, _source_row desc) as _version
+        from {{ source('raw', table) }}
+        {%- if is_incremental() %}
+            where _row_key in ({{ touched }})
+        {%- endif %}
+    ) as versions
+    where _version = 1
+{%- endmacro %}
+
+{% macro get_incremental_replace_rows_sql(arg_dict) -%}
+    {%- set table = model.name | replace('stg_', '', 1) -%}
+    {{ replace_keys_sql(arg_dict, '_row_key', touched_rows(table), ref('stg_settings')) }}
+{%- endmacro %}
+
+{#- Customer grains: the customers to compute again. -#}
+{% macro touched_customers() -%}
+    {%- set state = increment_state(ref('int_settings')) -%}
+    select c.customer_id
+    from {{ ref('stg_customer_changes') }} as c
+    where c.batch_id > coalesce((select max(batch_id) from {{ state }}), 0)
+    union
+    select e.customer_id
+    from {{ ref('int_customer_event_dates') }} as e
+    inner join {{ state }} as former on 1 = 1
+    inner join {{ ref('int_settings') }} as settings on 1 = 1
+    where
+        e.event_on > least(former.as_of_date, settings.as_of_date)
+        and e.event_on <= greatest(former.as_of_date, settings.as_of_date)
+{%- endmacro %}
+
+{% macro get_incremental_replace_customers_sql(arg_dict) -%}
+    {{ replace_keys_sql(arg_dict, 'customer_id', touched_customers(), ref('int_settings')) }}
+{%- endmacro %}
+
+{% macro replace_keys_sql(arg_dict, key, touched, settings) -%}
+    {%- set columns = get_quoted_csv(arg_dict.dest_columns | map(attribute='name')) -%}
+    delete from {{ arg_dict.target_relation }}
+    where {{ key }} in ({{ touched }}) or not exists (select 1 from {{ increment_state(settings) }} as s);
+
+    insert into {{ arg_dict.target_relation }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict.temp_relation }}
+{%- endmacro %}
+
+{#- Customer grains: keep the touched customers only, in an incremental run. -#}
+{% macro only_touched_customers(column='customer_id') -%}
+    {%- set touched = touched_customers() -%}
+    {%- set valid = increment_state(ref('int_settings')) -%}
+    {%- if is_incremental() -%}
+        ({{ column }} in ({{ touched }}) or not exists (select 1 from {{ valid }} as s))
+    {%- else -%}
+        1 = 1
+    {%- endif -%}
+{%- endmacro %}

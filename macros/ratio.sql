@@ -1,0 +1,7 @@
+{#- A rate or share; NULL where the denominator is null, zero or negative: nobody can know it. -#}
+{% macro ratio(numerator, denominator) -%}
+    case
+        when {{ denominator }} > 0
+            then cast({{ numerator }} as {{ type_ratio() }}) / cast({{ denominator }} as {{ type_ratio() }})
+    end
+{%- endmacro %}

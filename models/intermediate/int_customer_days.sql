@@ -1,0 +1,126 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_customers',
+        unique_key=['customer_id', 'activity_on'],
+        on_schema_change='sync_all_columns',
+        post_hook="{{ remember_increment(ref('int_settings'), 'as_of_date') }}",
+    )
+}}
+
+-- Grain: one row per customer and day on which he ordered, was refunded, or used the product, up to as_of_date.
+-- Several orders of a day are one purchase: count rows with order_count > 0, not orders, where that matters.
+-- Guests are not in here. For months see int_customer_months.
+
+with orders as (
+    select *
+    from {{ ref('int_orders_valued') }}
+    where is_booked and not is_guest and {{ only_touched_customers() }}
+),
+
+refunds as (
+    select *
+    from {{ ref('int_refunds_valued') }}
+    where is_booked and customer_id is not null and {{ only_touched_customers() }}
+),
+
+usage_events as (
+    select usage_events.*
+    from {{ ref('stg_usage_events') }} as usage_events
+    inner join {{ ref('int_settings') }} as settings on usage_events.used_on <= settings.as_of_date
+    where {{ only_touched_customers('usage_events.customer_id') }}
+),
+
+first_orders as (
+    select
+        customer_id,
+        min(ordered_on) as first_booked_on
+    from orders
+    group by customer_id
+),
+
+events as (
+    select
+        customer_id,
+        ordered_on as activity_on,
+        case when is_counted then 1 else 0 end as order_count,
+        case when is_counted and is_discounted then 1 else 0 end as discounted_order_count,
+        gross_amount as gross_revenue,
+        discount_amount,
+        case when is_counted then net_amount else 0 end as counted_revenue,
+        coalesce(cost_amount, 0) as cost_amount,
+        case when cost_amount is null then 1 else 0 end as uncosted_order_count,
+        0 as refunded_amount,
+        0 as unattributed_refunded_amount,
+        0 as uses,
+        0 as minutes
+    from orders
+
+    union all
+
+    -- A refund of no known order, made before the customer's first order in the data, belongs to a purchase that we
+    -- never saw: it is no value he cost us. It is kept apart, and reported.
+    select
+        refunds.customer_id,
+        refunds.refunded_on as activity_on,
+        0 as order_count,
+        0 as discounted_order_count,
+        0 as gross_revenue,
+        0 as discount_amount,
+        0 as counted_revenue,
+        0 as cost_amount,
+        0 as uncosted_order_count,
+        case
+            when refunds.has_known_order or refunds.refunded_on >= first_orders.first_booked_on
+                then refunds.refunded_amount
+            else 0
+        end as refunded_amount,
+        case
+            when refunds.has_known_order or refunds.refunded_on >= first_orders.first_booked_on then 0
+            else refunds.refunded_amount
+        end as unattributed_refunded_amount,
+        0 as uses,
+        0 as minutes
+    from refunds
+    left join first_orders on refunds.customer_id = first_orders.customer_id
+
+    union all
+
+    select
+        customer_id,
+        used_on as activity_on,
+        0 as order_count,
+        0 as discounted_order_count,
+        0 as gross_revenue,
+        0 as discount_amount,
+        0 as counted_revenue,
+        0 as cost_amount,
+        0 as uncosted_order_count,
+        0 as refunded_amount,
+        0 as unattributed_refunded_amount,
+        uses,
+        coalesce(minutes, 0) as minutes
+    from usage_events
+),
+
+final as (
+    select
+        customer_id,
+        activity_on,
+        cast(sum(order_count) as {{ dbt.type_bigint() }}) as order_count,
+        cast(sum(discounted_order_count) as {{ dbt.type_bigint() }}) as discounted_order_count,
+        cast(sum(uncosted_order_count) as {{ dbt.type_bigint() }}) as uncosted_order_count,
+        cast(sum(gross_revenue) as {{ type_money() }}) as gross_revenue,
+        cast(sum(discount_amount) as {{ type_money() }}) as discount_amount,
+        cast(sum(refunded_amount) as {{ type_money() }}) as refunded_amount,
+        cast(sum(gross_revenue) - sum(discount_amount) - sum(refunded_amount) as {{ type_money() }}) as net_revenue,
+        cast(sum(counted_revenue) as {{ type_money() }}) as counted_revenue,
+        cast(sum(cost_amount) as {{ type_money() }}) as cost_amount,
+        cast(sum(unattributed_refunded_amount) as {{ type_money() }}) as unattributed_refunded_amount,
+        cast(sum(uses) as {{ dbt.type_bigint() }}) as uses,
+        cast(sum(minutes) as {{ type_money() }}) as minutes
+    from events
+    group by customer_id, activity_on
+)
+
+select * from final

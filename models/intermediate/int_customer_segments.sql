@@ -1,0 +1,34 @@
+-- Grain: one row per person and segment type: ('all', 'all') always, then the types that the setting `segments` lists.
+-- A value is the one known at the start of the customer's life with us: channel, country, first plan. None is `unknown`.
+
+with customers as (
+    select * from {{ ref('int_customers') }}
+),
+
+settings as (
+    select * from {{ ref('int_settings') }}
+),
+
+candidates as (
+    select customer_id, 'all' as segment_type, 'all' as segment_value from customers
+    union all
+    select customer_id, 'acquisition_channel', coalesce(acquisition_channel, 'unknown') from customers
+    union all
+    select customer_id, 'country', coalesce(country, 'unknown') from customers
+    union all
+    select customer_id, 'plan', coalesce(first_plan, 'unknown') from customers
+),
+
+final as (
+    select
+        candidates.customer_id,
+        cast(candidates.segment_type as {{ dbt.type_string() }}) as segment_type,
+        cast(candidates.segment_value as {{ dbt.type_string() }}) as segment_value
+    from candidates
+    cross join settings
+    where
+        candidates.segment_type = 'all'
+        or concat(',', replace(settings.segments, ' ', ''), ',') like concat('%,', candidates.segment_type, ',%')
+)
+
+select * from final

@@ -1,0 +1,89 @@
+-- Grain: one row per spell of a customer: days without a break on which he was active. An order makes active for
+-- active_window_days, its own day included; a paid subscription from its start to its end (exclusive); either suffices.
+-- `active_until` is the first day on which he no longer was (he lapsed, or churned, on it), null while the spell lasts.
+-- Whatever asks who was active, new, lapsed or reactivated reads this, so that all marts agree.
+
+with customer_days as (
+    select * from {{ ref('int_customer_days') }}
+),
+
+periods as (
+    select * from {{ ref('int_subscription_periods') }}
+),
+
+settings as (
+    select * from {{ ref('int_settings') }}
+),
+
+spans as (
+    select
+        customer_days.customer_id,
+        customer_days.activity_on as active_from,
+        {{ add_days('customer_days.activity_on', 'settings.active_window_days') }} as active_until
+    from customer_days
+    cross join settings
+    where customer_days.order_count > 0
+
+    union all
+
+    select
+        customer_id,
+        started_on as active_from,
+        coalesce(ended_on, cast('9999-12-31' as date)) as active_until
+    from periods
+    where is_paid
+),
+
+-- A span that begins when all before it have ended by then, and not on the very day, opens a new spell.
+marked as (
+    select
+        customer_id,
+        active_from,
+        active_until,
+        case
+            when
+                active_from <= max(active_until) over (
+                    partition by customer_id
+                    order by active_from, active_until
+                    rows between unbounded preceding and 1 preceding
+                )
+                then 0
+            else 1
+        end as opens_spell
+    from spans
+),
+
+numbered as (
+    select
+        customer_id,
+        active_from,
+        active_until,
+        sum(opens_spell) over (
+            partition by customer_id
+            order by active_from, active_until
+            rows between unbounded preceding and current row
+        ) as spell_number
+    from marked
+),
+
+spells as (
+    select
+        customer_id,
+        spell_number,
+        min(active_from) as active_from,
+        max(active_until) as active_until
+    from numbered
+    group by customer_id, spell_number
+),
+
+final as (
+    select
+        spells.customer_id,
+        cast(spells.spell_number as {{ dbt.type_bigint() }}) as spell_number,
+        spells.active_from,
+        case when spells.active_until <= settings.as_of_date then spells.active_until end as active_until
+    from spells
+    cross join settings
+)
+
+select * from final

@@ -1,0 +1,194 @@
+-- Grain: one row per person known by as_of_date: customers (a counted order or a paid subscription) and prospects (signed
+-- up, or seen, without either). Who bought without standing among the customers of the source is made from the orders.
+
+with registered as (
+    select * from {{ ref('stg_customers') }}
+),
+
+orders as (
+    select * from {{ ref('int_orders_valued') }}
+),
+
+customer_days as (
+    select * from {{ ref('int_customer_days') }}
+),
+
+periods as (
+    select * from {{ ref('int_subscription_periods') }}
+),
+
+event_dates as (
+    select * from {{ ref('int_customer_event_dates') }}
+),
+
+settings as (
+    select * from {{ ref('int_settings') }}
+),
+
+-- The nth day of purchase, not the nth order: several orders of a day are one purchase.
+purchase_days as (
+    select
+        customer_id,
+        activity_on,
+        row_number() over (partition by customer_id order by activity_on) as purchase_number
+    from customer_days
+    where order_count > 0
+),
+
+order_milestones as (
+    select
+        customer_id,
+        min(activity_on) as first_order_on,
+        min(case when purchase_number = 2 then activity_on end) as second_order_on,
+        max(activity_on) as last_order_on
+    from purchase_days
+    group by customer_id
+),
+
+subscription_milestones as (
+    select
+        customer_id,
+        min(started_on) as first_subscription_on
+    from periods
+    where is_paid
+    group by customer_id
+),
+
+first_plans as (
+    select
+        customer_id,
+        plan
+    from (
+        select
+            customer_id,
+            plan,
+            row_number() over (partition by customer_id order by started_on, subscription_id) as period_number
+        from periods
+        where is_paid
+    ) as numbered
+    where period_number = 1
+),
+
+use_days as (
+    select
+        customer_id,
+        activity_on,
+        min(activity_on) over (partition by customer_id) as first_used_on
+    from customer_days
+    where uses > 0
+),
+
+usage_milestones as (
+    select
+        use_days.customer_id,
+        min(use_days.first_used_on) as first_used_on,
+        max(
+            case
+                when {{ days_between('use_days.first_used_on', 'use_days.activity_on') }} < settings.onboarding_days
+                    then use_days.activity_on
+            end
+        ) as last_onboarding_use_on,
+        min(
+            case
+                when {{ days_between('use_days.first_used_on', 'use_days.activity_on') }} >= settings.onboarding_days
+                    then use_days.activity_on
+            end
+        ) as first_later_use_on
+    from use_days
+    cross join settings
+    group by use_days.customer_id
+),
+
+-- All who are known, by whatever trace: orders (also cancelled ones), periods, days.
+seen as (
+    select customer_id from orders where not is_guest
+    union
+    select customer_id from periods
+    union
+    select customer_id from customer_days
+),
+
+-- Somebody in the customer list without date of sign-up and with events only after as_of_date was not known then.
+first_events as (
+    select
+        customer_id,
+        min(event_on) as first_event_on
+    from event_dates
+    group by customer_id
+),
+
+known_registered as (
+    select registered.*
+    from registered
+    cross join settings
+    left join seen on registered.customer_id = seen.customer_id
+    left join first_events on registered.customer_id = first_events.customer_id
+    where
+        registered.signed_up_on <= settings.as_of_date
+        or seen.customer_id is not null
+        or (registered.signed_up_on is null and first_events.first_event_on is null)
+),
+
+people as (
+    select customer_id from known_registered
+    union
+    select customer_id from seen
+),
+
+joined as (
+    select
+        people.customer_id,
+        known_registered.customer_id is not null as is_registered,
+        -- A sign-up after as_of_date of somebody who bought before, as a guest would: not known yet.
+        case
+            when known_registered.signed_up_on <= settings.as_of_date then known_registered.signed_up_on
+        end as signed_up_on,
+        known_registered.country,
+        known_registered.acquisition_channel,
+        known_registered.referred_by_customer_id,
+        first_plans.plan as first_plan,
+        order_milestones.first_order_on,
+        order_milestones.second_order_on,
+        order_milestones.last_order_on,
+        subscription_milestones.first_subscription_on,
+        coalesce(
+            least(order_milestones.first_order_on, subscription_milestones.first_subscription_on),
+            order_milestones.first_order_on,
+            subscription_milestones.first_subscription_on
+        ) as first_purchase_on,
+        usage_milestones.first_used_on,
+        usage_milestones.last_onboarding_use_on,
+        usage_milestones.first_later_use_on
+    from people
+    cross join settings
+    left join known_registered on people.customer_id = known_registered.customer_id
+    left join order_milestones on people.customer_id = order_milestones.customer_id
+    left join subscription_milestones on people.customer_id = subscription_milestones.customer_id
+    left join first_plans on people.customer_id = first_plans.customer_id
+    left join usage_milestones on people.customer_id = usage_milestones.customer_id
+),
+
+final as (
+    select
+        customer_id,
+        is_registered,
+        first_purchase_on is not null as is_customer,
+        signed_up_on,
+        country,
+        acquisition_channel,
+        referred_by_customer_id,
+        first_plan,
+        first_order_on,
+        second_order_on,
+        last_order_on,
+        first_subscription_on,
+        first_purchase_on,
+        {{ month_start('first_purchase_on') }} as cohort_month,
+        {{ month_start('signed_up_on') }} as sign_up_month,
+        first_used_on,
+        last_onboarding_use_on,
+        first_later_use_on
+    from joined
+)
+
+select * from final

@@ -1,0 +1,41 @@
+{{ config(materialized='view') }}
+
+-- Grain: one row per refund made by as_of_date, in the reporting currency, with the customer it belongs to: the one of its
+-- order, else the one it names. A refund of an order that was never booked (cancelled) is not booked either.
+
+with refunds as (
+    select * from {{ ref('stg_refunds') }}
+),
+
+orders as (
+    select * from {{ ref('stg_orders') }}
+),
+
+exchange_rates as (
+    select * from {{ ref('int_exchange_rates') }}
+),
+
+settings as (
+    select * from {{ ref('int_settings') }}
+),
+
+final as (
+    select
+        refunds.refund_id,
+        refunds.order_id,
+        coalesce(orders.customer_id, refunds.customer_id) as customer_id,
+        refunds.refunded_at,
+        refunds.refunded_on,
+        cast({{ to_reporting_currency(
+            'refunds.amount', 'exchange_rates.rate_to_reporting', 'refunds.currency', 'refunds.refunded_on'
+        ) }} as {{ type_order_money() }}) as refunded_amount,
+        orders.order_id is not null as has_known_order,
+        coalesce(orders.status, 'completed') <> 'cancelled' as is_booked,
+        refunds.reason
+    from refunds
+    inner join settings on refunds.refunded_on <= settings.as_of_date
+    left join orders on refunds.order_id = orders.order_id
+    {{ join_exchange_rate('refunds', 'refunded_on') }}
+)
+
+select * from final

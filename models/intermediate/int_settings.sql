@@ -1,0 +1,59 @@
+-- Grain: one row, the company's settings with as_of_date resolved: the one given, else the latest event in the raw data.
+-- Plans for the future (the end of a subscription, a rate of exchange) are no events.
+
+with settings as (
+    select * from {{ ref('stg_settings') }}
+),
+
+event_bounds as (
+    {%- set events = [
+        ('stg_orders', 'ordered_on'),
+        ('stg_refunds', 'refunded_on'),
+        ('stg_subscriptions', 'started_on'),
+        ('stg_subscriptions', 'cancel_requested_on'),
+        ('stg_customers', 'signed_up_on'),
+        ('stg_survey_invitations', 'sent_on'),
+        ('stg_survey_responses', 'responded_on'),
+        ('stg_usage_events', 'used_on'),
+        ('stg_support_tickets', 'opened_on'),
+        ('stg_payment_failures', 'failed_on'),
+    ] %}
+    {%- for relation, column in events %}
+        select
+            min({{ column }}) as first_event_on,
+            max({{ column }}) as last_event_on
+        from {{ ref(relation) }}
+        {{- ' union all' if not loop.last }}
+    {%- endfor %}
+),
+
+data_bounds as (
+    select
+        min(first_event_on) as first_event_on,
+        max(last_event_on) as last_event_on
+    from event_bounds
+),
+
+final as (
+    select
+        cast(coalesce(settings.given_as_of_date, data_bounds.last_event_on) as date) as as_of_date,
+        cast(data_bounds.first_event_on as date) as first_event_on,
+        cast(data_bounds.last_event_on as date) as last_event_on,
+        settings.business_timezone,
+        settings.reporting_currency,
+        settings.exchange_rate_max_age_days,
+        settings.active_window_days,
+        settings.onboarding_days,
+        settings.new_customer_days,
+        settings.at_risk_after_days,
+        settings.bargain_discounted_share,
+        settings.loyal_order_days,
+        settings.loyal_paid_months,
+        settings.loyalty_tier_months,
+        settings.segments,
+        settings.fingerprint
+    from settings
+    cross join data_bounds
+)
+
+select * from final

@@ -1,0 +1,25 @@
+-- Grain: one row, the company's settings: `--vars`, else what its adapter says, else the default of dbt_project.yml.
+-- With the resolved as_of_date see int_settings.
+
+with final as (
+    select
+        {{ setting('as_of_date', 'date') }} as given_as_of_date,
+        {{ setting('business_timezone', dbt.type_string()) }} as business_timezone,
+        {{ setting('reporting_currency', dbt.type_string()) }} as reporting_currency,
+        {{ setting('exchange_rate_max_age_days', dbt.type_bigint()) }} as exchange_rate_max_age_days,
+        {{ setting('active_window_days', dbt.type_bigint()) }} as active_window_days,
+        {{ setting('onboarding_days', dbt.type_bigint()) }} as onboarding_days,
+        {{ setting('new_customer_days', dbt.type_bigint()) }} as new_customer_days,
+        {{ setting('at_risk_after_days', dbt.type_bigint()) }} as at_risk_after_days,
+        {{ setting('bargain_discounted_share', type_ratio()) }} as bargain_discounted_share,
+        {{ setting('loyal_order_days', dbt.type_bigint()) }} as loyal_order_days,
+        {{ setting('loyal_paid_months', dbt.type_bigint()) }} as loyal_paid_months,
+        {{ setting('loyalty_tier_months', dbt.type_bigint()) }} as loyalty_tier_months,
+        {{ setting('segments', dbt.type_string()) }} as segments
+)
+
+select
+    *,
+    -- What rows already computed depend on: when it changes, incremental models start over.
+    concat(business_timezone, ' ', reporting_currency, ' ', exchange_rate_max_age_days) as fingerprint
+from final
