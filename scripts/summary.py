@@ -136,7 +136,7 @@ def format_headlines(figures: Headlines, currency: str) -> list[tuple[str, str]]
 
 
 def query_command(settings: Settings) -> str:
-    """One command that shows a mart when it is pasted into a shell; needs nothing but this project's Python."""
+    """One command that shows a mart when it is pasted into a shell; needs only this Python."""
     python = Path(sys.executable)
     if python.is_relative_to(Path.cwd()):
         python = python.relative_to(Path.cwd())

@@ -1,0 +1,239 @@
+"""dbt is run as it should be, and what it finds is told in words; on a project of two models."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from scripts.building import build, build_command, build_dbt_command, dbt_environment
+from scripts.errors import CheckFailedError, ConfigurationError, LockedError
+from scripts.settings import PROJECT_ROOT, Settings
+
+PROJECT = """
+name: tenure
+version: "1.0"
+profile: tenure
+model-paths: [models]
+vars: {as_of_date: null}
+"""
+# `orders` passes, and its unit test would fail: a night that ran it would not end well.
+MODELS = {
+    "orders.sql": "select 1 as order_id, '{{ var('as_of_date') }}' as as_of",
+    "customers.sql": "select order_id as customer_id from {{ ref('orders') }}",
+    "models.yml": """
+models:
+  - name: orders
+    columns:
+      - name: order_id
+        data_tests: [unique, not_null]
+unit_tests:
+  - name: fails_always
+    model: orders
+    given: []
+    expect: {rows: [{order_id: 2}]}
+""",
+}
+
+# A view would not notice.
+BROKEN = "{{ config(materialized='table') }} select cast('x' as integer) as customer_id"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A project of two models and a warehouse in which something was landed."""
+    settings = Settings(warehouse=tmp_path / "warehouse", project_root=tmp_path / "project")
+    write_project(settings)
+    settings.warehouse.mkdir()
+    duckdb.connect(str(settings.build_database)).close()
+    return settings
+
+
+def write_project(settings: Settings, **models: str) -> None:
+    """Write the project; `models` are the contents of further models or other ones, by name."""
+    folder = settings.project_root / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    (settings.project_root / "dbt_project.yml").write_text(PROJECT)
+    (settings.project_root / "profiles.yml").write_text((PROJECT_ROOT / "profiles.yml").read_text())
+    for name, content in MODELS.items():
+        (folder / name).write_text(content)
+    for name, content in models.items():
+        (folder / f"{name}.sql").write_text(content)
+
+
+def query(settings: Settings, sql: str) -> list[tuple]:
+    with duckdb.connect(str(settings.build_database)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def option(command: list[str], name: str) -> str:
+    return command[command.index(name) + 1]
+
+
+def test_command_names_every_path(tmp_path: Path) -> None:
+    settings = Settings(warehouse=tmp_path / "w", project_root=tmp_path / "p")
+    command = build_dbt_command(settings, as_of=None, full_refresh=False)
+    assert command[0] == sys.executable
+    assert option(command, "--project-dir") == option(command, "--profiles-dir") == str(tmp_path / "p")
+    assert option(command, "--target-path") == str(tmp_path / "w" / "dbt" / "target")
+    assert option(command, "--log-path") == str(tmp_path / "w" / "dbt" / "logs")
+    assert option(command, "--exclude-resource-type") == "unit_test"
+    assert "--no-send-anonymous-usage-stats" in command
+    assert "--vars" not in command
+    assert "--full-refresh" not in command
+
+
+def test_command_passes_on_what_was_asked_for(tmp_path: Path) -> None:
+    command = build_dbt_command(Settings(warehouse=tmp_path), as_of=date(2011, 6, 30), full_refresh=True)
+    assert option(command, "--vars") == '{"as_of_date": "2011-06-30"}'
+    assert "--full-refresh" in command
+
+
+def test_environment_holds_no_secret(tmp_path: Path) -> None:
+    given = {
+        "PATH": "/bin",
+        "TENURE_WAREHOUSE": "elsewhere",
+        "TENURE_HASH_SALT": "salt",
+        "SHOP_POSTGRES_URL": "postgresql://reader:secret@db.example/shop",
+        "HTTPS_PROXY": "http://me:secret@proxy.example:3128",
+        "HOMEPAGE": "https://example.com/a:b@c",
+    }
+    environment = dbt_environment(Settings(warehouse=tmp_path), given)
+    assert environment["TENURE_WAREHOUSE"] == str(tmp_path)
+    assert environment["PATH"] == "/bin"
+    assert environment["HOMEPAGE"] == "https://example.com/a:b@c"
+    assert not {"TENURE_HASH_SALT", "SHOP_POSTGRES_URL", "HTTPS_PROXY"} & set(environment)
+
+
+def test_build_runs_models_and_data_tests(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENURE_HASH_SALT", "pepper-and-salt")
+    monkeypatch.chdir("/")
+    result = build(settings, date(2011, 6, 30))
+    assert result.nodes == {"model": 2, "test": 2}
+    assert result.warnings == ()
+    # Opens for writing: dbt's lock on the file has ended with it.
+    assert query(settings, "select as_of from main.orders") == [("2011-06-30",)]
+    assert sorted(path.name for path in settings.project_root.iterdir()) == [
+        "dbt_project.yml",
+        "models",
+        "profiles.yml",
+    ]
+    for log in result.log_file.parent.iterdir():
+        assert "pepper-and-salt" not in log.read_text()
+
+
+def test_failures_are_named_with_their_rows_and_sql(settings: Settings) -> None:
+    write_project(
+        settings,
+        orders="select 1 as order_id union all select 1 union all select null",
+        customers=BROKEN,
+    )
+    with pytest.raises(CheckFailedError) as told:
+        build(settings)
+    message = str(told.value)
+    assert "dbt found 3 failing" in message
+    assert "model customers: Runtime Error" in message
+    assert "Could not convert string 'x' to INT32" in message
+    assert "test unique_orders_order_id: 1 row where none should be" in message
+    assert "test not_null_orders_order_id: 1 row where none should be" in message
+    compiled = next(line.strip() for line in message.splitlines() if "unique_orders_order_id.sql" in line)
+    assert "having count(*) > 1" in Path(compiled).read_text()
+
+
+def test_warnings_do_not_stop_a_build(settings: Settings) -> None:
+    yml = MODELS["models.yml"].replace(
+        "[unique, not_null]", "[{accepted_values: {arguments: {values: [7]}, config: {severity: warn}}}]"
+    )
+    (settings.project_root / "models" / "models.yml").write_text(yml)
+    result = build(settings)
+    assert len(result.warnings) == 1
+    assert "accepted_values_orders_order_id__7: 1 row where none should be" in result.warnings[0]
+
+
+def test_earlier_results_do_not_speak_for_this_run(settings: Settings) -> None:
+    write_project(settings, customers=BROKEN)
+    with pytest.raises(CheckFailedError):
+        build(settings)
+    write_project(settings, customers="select {{ no_such_macro() }}")
+    with pytest.raises(ConfigurationError) as told:
+        build(settings)
+    assert "no_such_macro" in str(told.value)
+    assert "Could not convert" not in str(told.value)
+
+
+def test_file_in_use_is_told_as_a_lock(settings: Settings) -> None:
+    hold = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('ready', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(settings.build_database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "ready\n"
+        with pytest.raises(LockedError, match=rf"PID {client.pid}"):
+            build(settings)
+        client.communicate()
+
+
+def test_nothing_landed(settings: Settings) -> None:
+    settings.build_database.unlink()
+    with pytest.raises(ConfigurationError, match="python -m scripts land"):
+        build(settings)
+    assert not settings.build_database.exists()
+
+
+def test_interrupted_build_stops_dbt(settings: Settings) -> None:
+    # A query without end, after a model that does end: once that is reported, dbt is in the other.
+    write_project(
+        settings,
+        customers="{{ config(materialized='table') }} select count(*) as n, '{{ ref('orders') }}' as after "
+        "from range(1000000000) as a, range(1000000000) as b where a.range + b.range = -1",
+    )
+    program = """
+import sys
+from pathlib import Path
+from scripts import nightly
+from scripts.building import build
+from scripts.progress import start_logging
+from scripts.settings import Settings
+import signal
+start_logging()
+signal.signal(signal.SIGTERM, nightly._terminate)
+build(Settings(warehouse=Path(sys.argv[1]), project_root=Path(sys.argv[2])))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(settings.warehouse), str(settings.project_root)],
+        cwd=PROJECT_ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stderr is not None
+        for line in run.stderr:
+            if "build: 3 of 4 done" in line:
+                break
+        run.send_signal(signal.SIGTERM)
+        run.communicate()
+    assert run.returncode == 143
+    # Only possible when dbt is gone.
+    assert query(settings, "select order_id from main.orders") == [(1,)]
+
+
+def test_command_line_refuses_a_date_that_is_none() -> None:
+    outcome = CliRunner().invoke(build_command, ["--as-of", "2011-02-30"])
+    assert outcome.exit_code == 2
+    assert "2011-02-30" in outcome.output
+
+
+def test_command_line_says_what_was_built(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Settings, "from_environment", classmethod(lambda cls: settings))
+    outcome = CliRunner().invoke(build_command, ["--full-refresh"])
+    assert outcome.exit_code == 0, outcome.output
+    assert "2 models, 2 tests" in outcome.stdout
+    assert "build: 4 of 4 done" in outcome.stderr
