@@ -160,10 +160,10 @@ def test_earlier_results_do_not_speak_for_this_run(settings: Settings) -> None:
     write_project(settings, customers=BROKEN)
     with pytest.raises(CheckFailedError):
         build(settings)
-    write_project(settings, customers="select {{ no_such_macro() }}")
+    write_project(settings, customers="select * from {{ ref('no_such_model') }}")
     with pytest.raises(ConfigurationError) as told:
         build(settings)
-    assert "no_such_macro" in str(told.value)
+    assert "no_such_model" in str(told.value)
     assert "Could not convert" not in str(told.value)
 
 
