@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from scripts.errors import EXIT_DEFECT, EXIT_USAGE, TenureError
+from scripts.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE, TenureError
 
 COMMANDS = {
     "nightly": "scripts.nightly",
@@ -35,7 +35,9 @@ class LazyGroup(click.Group):
         return getattr(module, cmd_name.replace("-", "_") + "_command")
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 def cli() -> None:
     """Tenure: land, build, validate and publish a customer-loyalty warehouse.
 
@@ -55,11 +57,14 @@ def main() -> None:
         error.show()
         sys.exit(EXIT_USAGE)
     except click.Abort:
-        sys.exit("Interrupted.")
+        click.echo("Interrupted.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
     except TenureError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     except Exception:
         traceback.print_exc()
-        click.echo("\nThis is a defect of Tenure, not of your data: please report it with the lines above.", err=True)
+        click.echo(
+            "\nThis is a defect of Tenure, not of your data: please report it with the lines above.", err=True
+        )
         sys.exit(EXIT_DEFECT)

@@ -10,6 +10,9 @@ EXIT_USAGE = 2
 EXIT_CANNOT_LAND = 3
 EXIT_LOCKED = 4
 EXIT_DEFECT = 5
+# As shells report a process that SIGINT or SIGTERM has stopped.
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 
 class TenureError(Exception):

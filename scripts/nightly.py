@@ -23,16 +23,12 @@ import duckdb
 
 from scripts import summary
 from scripts.building import as_of_option, build, full_refresh_option
-from scripts.errors import EXIT_DEFECT, EXIT_OK, EXIT_USAGE, TenureError
+from scripts.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, EXIT_USAGE, TenureError
 from scripts.locking import warehouse_lock
 from scripts.progress import LOGGER, start_logging
 from scripts.publishing import Publication, current_publication, keep_option, publish, tool_versions
 from scripts.runs import record_file, reserve_run_id, write_json
 from scripts.settings import Settings
-
-# As shells report a process that was stopped by SIGINT and SIGTERM.
-EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
 
 # What the marts and the checks are made from: a change in one of these files is a reason to build again.
 FINGERPRINTED = (

@@ -29,14 +29,14 @@ _BASE = """
     where segment_type = 'all'
 """
 _RETENTION = """
-    select period_start, retention_rate, starting_customers
+    select period_start, cast(retention_rate as double), starting_customers
     from marts.fct_customer_retention_rate
     where segment_type = 'all' and period_type = 'month' and is_complete and retention_rate is not null
     order by period_start desc
     limit 1
 """
 _CONCENTRATION = """
-    select max(top_20_percent_share)
+    select cast(max(top_20_percent_share) as double)
     from marts.fct_revenue_concentration
     where segment_type = 'all' and period_type = 'all'
 """
@@ -114,12 +114,8 @@ def format_headlines(figures: Headlines, currency: str) -> list[tuple[str, str]]
     ]
     if figures.guest_orders or figures.guest_revenue:
         share = f" ({_percent(figures.guest_revenue / revenue)})" if revenue > 0 else ""
-        lines.append(
-            (
-                "  of guests",
-                f"{figures.guest_revenue:,.2f} {currency}{share} in {figures.guest_orders:,} orders",
-            )
-        )
+        orders = f"{figures.guest_orders:,} order{'' if figures.guest_orders == 1 else 's'}"
+        lines.append(("  of guests", f"{figures.guest_revenue:,.2f} {currency}{share} in {orders}"))
     if figures.retention_month is None:
         lines.append(("Retention rate", "no complete month yet"))
     else:

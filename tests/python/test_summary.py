@@ -1,0 +1,97 @@
+"""What a night says last: figures from the published file, and a command that works when pasted."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from small_warehouse import make_warehouse
+
+from scripts.publishing import publish
+from scripts.settings import Settings
+from scripts.summary import Headlines, format_headlines, query_command, read_headlines, summarize
+
+RUN = "20261121T203000Z"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A published warehouse, its path not made for shells."""
+    settings = make_warehouse(tmp_path / "the shop's warehouse")
+    publish(settings, RUN)
+    return settings
+
+
+def test_figures_come_from_the_published_file(settings: Settings) -> None:
+    # What is built but not published does not count.
+    make_warehouse(settings.warehouse, number=2)
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute("update marts.fct_customer_base set net_revenue = 0")
+    publication = publish(settings, f"{RUN}-2")
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute("delete from marts.fct_customer_base")
+    assert read_headlines(publication) == Headlines(
+        as_of_date=date(2011, 3, 9),
+        # The last month's stocks, all months' flows, and no segment twice.
+        customers=43,
+        active_customers=23,
+        customer_orders=300,
+        guest_orders=30,
+        customer_revenue=Decimal("0.00"),
+        guest_revenue=Decimal("750.75"),
+        # March is not over.
+        retention_month=date(2011, 2, 1),
+        retention_rate=pytest.approx(0.7),
+        retention_base=50,
+        top_20_percent_share=pytest.approx(0.746),
+    )
+
+
+def test_summary_as_a_whole(settings: Settings) -> None:
+    assert summarize(settings).splitlines()[:10] == [
+        f"Published {RUN}, 4 marts from shop: {settings.analytics_database}",
+        "",
+        "  As of                    2011-03-09",
+        "  Customers                43, of whom 23 active",
+        "  Orders                   330",
+        "  Net revenue              3,752.25 GBP",
+        "    of guests              750.75 GBP (20.0 %) in 30 orders",
+        "  Retention rate, 2011-02  70.0 % of 50 active at its start",
+        "  Best 20 % of customers   74.6 % of revenue",
+        "",
+    ]
+
+
+def test_what_the_data_does_not_say_is_told(settings: Settings) -> None:
+    young = Headlines(date(2011, 1, 5), 2, 2, 2, 0, Decimal(10), Decimal(0), None, None, None, None)
+    lines = dict(format_headlines(young, "EUR"))
+    assert lines["Retention rate"] == "no complete month yet"
+    assert lines["Best 20 % of customers"] == "no complete period yet"
+    assert "  of guests" not in lines
+    lines = dict(format_headlines(replace(young, guest_orders=1, customer_revenue=Decimal(0)), "EUR"))
+    assert lines["  of guests"] == "0.00 EUR in 1 order"
+
+
+def test_nothing_published(tmp_path: Path) -> None:
+    assert summarize(Settings(warehouse=tmp_path)) == ""
+
+
+def test_command_works_when_pasted(settings: Settings) -> None:
+    command = summarize(settings).splitlines()[-1].strip()
+    assert command == query_command(settings)
+    shown = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
+    assert "customer_id" in shown.stdout
+    assert "c4" in shown.stdout
+    assert shown.stderr == ""
+
+
+def test_command_is_short_in_the_project(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = Path(shlex.split(query_command(settings))[0])
+    monkeypatch.chdir(python.parent.parent.parent if python.is_absolute() else Path.cwd())
+    assert shlex.split(query_command(settings))[0].count("/") == 2
