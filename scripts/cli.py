@@ -1,4 +1,4 @@
-"""The command line. Each command lives in the module that does its work and is imported only when it is named."""
+"""The command line. Each command lives in the module that does its work, imported only when it is named."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def cli() -> None:
     """Tenure: land, build, validate and publish a customer-loyalty warehouse.
 
     \b
-    Exit codes: 0 published (or done) · 1 a check found something, nothing published · 2 usage or configuration
+    Exit codes: 0 published or done · 1 a check found something, nothing published · 2 usage or configuration
     3 input that can't be landed · 4 another run holds the lock · 5 a defect of ours
     """
 

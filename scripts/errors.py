@@ -1,7 +1,7 @@
 """Errors for people, and the exit codes an orchestrator acts on.
 
-A message says what was wrong, where (file, line, column) and what to do. Anything that is not a `TenureError` is a
-defect of ours and ends with a traceback and exit code 5.
+A message says what was wrong, where (file, line, column) and what to do. Anything that is not a `TenureError`
+is a defect of ours and ends with a traceback and exit code 5.
 """
 
 EXIT_OK = 0
