@@ -1,0 +1,256 @@
+"""The raw contract as SQL: clean a mapped row, convert its values, and say what is wrong with it.
+
+All of it is set-based: one select per table, whatever the number of rows. `scripts.landing` runs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from scripts.contract import CURRENCIES, Column, Kind, Table, stored_name
+from scripts.reading import EMAIL_PATTERN
+from scripts.sql import identifier, literal
+
+# What counts as blank at the ends of a value: also the spaces that spreadsheets and web forms leave.
+_BLANKS = " \t\r\n\v\f\u00a0\u2007\u202f\u3000\u200b\ufeff"
+_SHOWN_CHARACTERS = 40
+
+# The only ways to write a time that are read. DuckDB's own cast takes more, and drops offsets without a word.
+_NAIVE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?)?"
+# Area/City names are clear; EST, CST or IST mean several zones and are refused.
+_ZONE = r"(?:[zZ]|UTC|GMT|[+-]\d{2}(?::?\d{2}){0,2}|[A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)"
+_ZONED = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ]\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?\s*" + _ZONE
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an adapter and the day of the load say about rows: see the adapter keys of the same names."""
+
+    load_date: date
+    earliest_date: date
+    max_days_ahead: int
+    timestamps_are_utc: bool
+    business_timezone: str
+
+    @property
+    def latest_date(self) -> date:
+        return self.load_date + timedelta(days=self.max_days_ahead)
+
+
+def row_key_sql(table: Table) -> str:
+    """The key columns as one text; several are joined by `|`, with `|` and the backslash in them escaped.
+
+    NULL if a part is NULL. The columns are named as in `raw`.
+    """
+    parts = [table.column(name) for name in table.key]
+    if len(parts) == 1:
+        return f"cast({identifier(parts[0].name)} as varchar)"
+    return " || '|' || ".join(
+        rf"replace(replace({identifier(part.name)}, '\', '\\'), '|', '\|')"
+        if part.kind is Kind.TEXT
+        else f"cast({identifier(part.name)} as varchar)"
+        for part in parts
+    )
+
+
+def cleaned_select(table: Table, relation: str) -> str:
+    """Select the mapped rows trimmed, blank as NULL, and without e-mail addresses.
+
+    A text that as a whole is an address becomes the salted hash, so that it still joins; an address inside a longer
+    text becomes `[e-mail]`. The salt is the DuckDB variable `salt` of the session.
+    """
+    trimmed = ", ".join(
+        f"nullif(trim({identifier(name)}, {literal(_BLANKS)}), '') as {identifier(name)}"
+        for name in table.column_names
+    )
+    cleaned = ", ".join(
+        f"{_without_address(column)} as {identifier(stored_name(column))}" for column in table.columns
+    )
+    return f"""
+        select _file, _source_row, _mapped_row, {cleaned}
+        from (select _file, _source_row, rowid as _mapped_row, {trimmed} from {relation}) as trimmed"""
+
+
+def _without_address(column: Column) -> str:
+    value = identifier(column.name)
+    hashed = f"sha256(getvariable('salt') || lower({value}))"
+    if column.is_email:
+        return f"case when {value} is not null then {hashed} end"
+    redacted = f"regexp_replace({value}, {literal(EMAIL_PATTERN)}, '[e-mail]', 'g')"
+    if column.kind is Kind.TEXT and not column.values and not column.is_currency:
+        redacted = f"case when regexp_full_match({value}, {literal(EMAIL_PATTERN)}) then {hashed} else {redacted} end"
+    # Looking for one character first spares nearly all rows the pattern.
+    return f"case when contains({value}, '@') then {redacted} else {value} end"
+
+
+def checked_select(table: Table, relation: str, limits: Limits) -> str:
+    """Select every mapped row with its values converted to the contract's types.
+
+    Gives `_file, _source_row, _mapped_row`, the columns of `raw.<table>` with `_is_utc` and `_row_key` (NULL if a
+    part of the key is missing or unreadable), and `_reason`: what is wrong with the row, all of it, or NULL.
+    """
+    typed = []
+    for column in table.columns:
+        name = identifier(stored_name(column))
+        typed.append(f"{name} as {identifier('t_' + stored_name(column))}")
+        if column.kind in (Kind.TIMESTAMP, Kind.DATE):
+            typed.append(
+                f"{name} is not null and not regexp_full_match({name}, {literal(_NAIVE)}) as {_zoned(column)}"
+            )
+        typed.append(f"{_converted(column, name, limits)} as {name}")
+    moments = [column for column in table.columns if column.kind is Kind.TIMESTAMP]
+    with_offset = " or ".join(_zoned(column) for column in moments) or "false"
+    is_utc = "true" if limits.timestamps_are_utc else f"({with_offset})"
+    rules = _rules(table, limits)
+    if len(moments) > 1 and not limits.timestamps_are_utc:
+        without = " or ".join(
+            f"({identifier(column.name)} is not null and not {_zoned(column)})" for column in moments
+        )
+        names = ", ".join(column.name for column in moments)
+        rules.append(
+            (
+                f"({with_offset}) and ({without})",
+                literal(
+                    f"of {names} some have an offset and some have not: give all of them one, or say `timestamps: utc`"
+                ),
+            )
+        )
+    any_rule = " or ".join(f"({condition})" for condition, _ in rules)
+    all_reasons = ", ".join(f"case when {condition} then {message} end" for condition, message in rules)
+    stored = ", ".join(identifier(stored_name(column)) for column in table.columns)
+    return f"""
+        select
+            _file, _source_row, _mapped_row, {stored},
+            {is_utc} as _is_utc,
+            {row_key_sql(table)} as _row_key,
+            case when {any_rule} then concat_ws('; ', {all_reasons}) end as _reason
+        from (
+            select _file, _source_row, _mapped_row, {", ".join(typed)}
+            from ({cleaned_select(table, relation)}) as cleaned
+        ) as typed"""
+
+
+def _zoned(column: Column) -> str:
+    return identifier(f"z_{column.name}")
+
+
+def _converted(column: Column, value: str, limits: Limits) -> str:
+    """The value (a text) as the contract's type, NULL if it is not one."""
+    kind = column.kind
+    if kind is Kind.TEXT:
+        if column.values:
+            return f"lower({value})"
+        return f"upper({value})" if column.is_currency else value
+    if kind in (Kind.DECIMAL, Kind.RATE):
+        return _number(value, kind.value)
+    if kind is Kind.INTEGER:
+        # Straight to BIGINT, DuckDB would round 7.5 to 8 and read 0x1F.
+        number = _number(value, "decimal(38, 10)")
+        return f"case when {number} = trunc({number}) then try_cast({number} as {kind.value}) end"
+    if kind is Kind.BOOLEAN:
+        return f"try_cast({value} as {kind.value})"
+    # The spaces and the small z that DuckDB does not read are mended first.
+    instant = f"try_cast(regexp_replace(regexp_replace({value}, '\\s*[zZ]$', 'Z'), '\\s+([+-])', '\\1') as timestamptz)"
+    zone = "UTC" if kind is Kind.TIMESTAMP else limits.business_timezone
+    moment = f"""
+        case
+            when regexp_full_match({value}, {literal(_NAIVE)}) then try_cast({value} as timestamp)
+            when regexp_full_match({value}, {literal(_ZONED)}) then timezone({literal(zone)}, {instant})
+        end"""
+    return moment if kind is Kind.TIMESTAMP else f"cast({moment} as date)"
+
+
+def _number(value: str, sql_type: str) -> str:
+    # DuckDB would read 1_000.
+    return f"case when not contains({value}, '_') then try_cast({value} as {sql_type}) end"
+
+
+def _rules(table: Table, limits: Limits) -> list[tuple[str, str]]:
+    """The rules of one table as (condition that a bad row meets, SQL text of the reason)."""
+    rules: list[tuple[str, str]] = []
+    for column in table.columns:
+        if column.is_email:
+            continue
+        name = column.name
+        value, text = identifier(name), identifier("t_" + name)
+        shown = f"{literal(name + ' ')} || {_quoted(text)}"
+        if column.required:
+            rules.append((f"{text} is null", literal(f"{name} is missing")))
+        if column.kind is not Kind.TEXT:
+            rules.append(
+                (f"{text} is not null and {value} is null", f"{shown} || {_unconverted(column, text)}")
+            )
+        if column.values:
+            allowed = ", ".join(literal(one) for one in column.values)
+            message = literal(f" is none of {', '.join(column.values)}")
+            rules.append((f"{value} not in ({allowed})", f"{shown} || {message}"))
+        if column.is_currency:
+            known = ", ".join(literal(code) for code in sorted(CURRENCIES))
+            rules.append((f"{value} not in ({known})", f"{shown} || ' is no ISO 4217 currency code'"))
+        rules += _range_rules(column, value, shown)
+        if column.kind in (Kind.DATE, Kind.TIMESTAMP):
+            rules += _date_rules(column, value, shown, limits)
+    for earlier, later in table.ordered_dates:
+        first, second = identifier(earlier), identifier(later)
+        message = f"{literal(later + ' ')} || {second} || {literal(f' is before {earlier} ')} || {first}"
+        rules.append((f"{second} < {first}", message))
+    return rules
+
+
+def _quoted(text: str) -> str:
+    return (
+        f"'''' || left({text}, {_SHOWN_CHARACTERS}) || "
+        f"case when length({text}) > {_SHOWN_CHARACTERS} then '…' else '' end || ''''"
+    )
+
+
+def _unconverted(column: Column, text: str) -> str:
+    if column.kind is Kind.BOOLEAN:
+        return "' is neither true nor false'"
+    if column.kind is Kind.TIMESTAMP:
+        return "' is not a time (YYYY-MM-DD HH:MM:SS, with or without offset); map it with try_strptime'"
+    if column.kind is Kind.DATE:
+        return "' is not a date (YYYY-MM-DD); map it with try_strptime'"
+    too_long = "when isfinite(try_cast({0} as double)) and not contains({0}, '_') then {1}"
+    if column.kind is Kind.INTEGER:
+        return f"case {too_long.format(text, literal(' is not a whole number'))} else ' is not a number' end"
+    comma = literal(r"[+-]?[0-9][0-9.' ]*,[0-9]+")
+    hint = literal(f" has a decimal comma; map it with replace({column.name}, ',', '.')")
+    return f"""case
+            when regexp_full_match({text}, {comma}) then {hint}
+            {too_long.format(text, literal(" has too many digits"))}
+            else ' is not a number' end"""
+
+
+def _range_rules(column: Column, value: str, shown: str) -> list[tuple[str, str]]:
+    if column.minimum is not None and column.maximum is not None:
+        message = literal(f" is outside {column.minimum} to {column.maximum}")
+        return [(f"{value} not between {column.minimum} and {column.maximum}", f"{shown} || {message}")]
+    if column.minimum is None:
+        return []
+    if column.above_minimum:
+        return [(f"{value} <= {column.minimum}", f"{shown} || ' is not above {column.minimum}'")]
+    message = " is negative" if column.minimum == 0 else f" is below {column.minimum}"
+    return [(f"{value} < {column.minimum}", f"{shown} || {literal(message)}")]
+
+
+def _date_rules(column: Column, value: str, shown: str, limits: Limits) -> list[tuple[str, str]]:
+    earliest = limits.earliest_date.isoformat()
+    rules = [
+        (
+            f"{value} < date {literal(earliest)}",
+            f"{shown} || {literal(f' is before {earliest} (earliest_date)')}",
+        )
+    ]
+    if not column.may_be_future:
+        message = (
+            f" is after the load ({limits.load_date.isoformat()}, max_days_ahead {limits.max_days_ahead})"
+        )
+        rules.append(
+            (
+                f"cast({value} as date) > date {literal(limits.latest_date.isoformat())}",
+                f"{shown} || {literal(message)}",
+            )
+        )
+    return rules

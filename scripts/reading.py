@@ -1,0 +1,885 @@
+"""Reading a company's files and relations, and running the adapter's SQL where it can do no harm.
+
+A landing uses one scratch DuckDB file. First, trusted code loads every new input into a table of it. Then the
+connection is locked: no files, no other databases, no extensions, no network, no configuration. Only then the
+mapping SQL runs, and only there. What it leaves is `mapped.<table>`: every canonical column as text.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import hashlib
+import io
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, BinaryIO
+from urllib.parse import unquote, urlsplit
+
+import duckdb
+
+from scripts.adapters import CsvOptions, Files, Postgres, Sql, TableMapping, first_line, nearest
+from scripts.contract import TABLES
+from scripts.errors import ConfigurationError, LandingError
+from scripts.sql import identifier, literal
+
+_CHUNK_BYTES = 1 << 20
+# Longer than any sane row; a longer one is a quote that is never closed.
+_MAX_LINE_BYTES = 16 << 20
+# Of two delimiters that split the first line alike, the earlier one is taken.
+_DELIMITERS = (",", ";", "\t", "|")
+_SOURCE_ROW = "_source_row"
+# An address as a person would recognise it: no spaces, one @, a dot in the domain. Generous, for the sake of privacy.
+EMAIL_PATTERN = (
+    r"""[^\s@<>()\[\],;:|/\\"'][^\s@<>()\[\],;:|/\\]*"""
+    r"""@(?:[^\s@<>()\[\],;:|/\\"'=?&!.]+\.)+[^\s@<>()\[\],;:|/\\"'=?&!.0-9]+"""
+)
+
+
+def without_addresses(text: str) -> str:
+    """The text with every e-mail address replaced by `[e-mail]`; every message about data goes through here.
+
+    >>> without_addresses("cannot convert 'ann@example.com' to a number")
+    "cannot convert '[e-mail]' to a number"
+    """
+    return re.sub(EMAIL_PATTERN, "[e-mail]", text) if "@" in text else text
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a file was when its hash was taken; `stat` tells whether it changed since."""
+
+    content_hash: str
+    stat: tuple[int, int, int]
+
+
+def _stat(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+class _Hashing(io.RawIOBase):
+    """A binary stream that feeds all that is read from it to a hash."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._stream.read(len(buffer))
+        self.digest.update(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+@contextmanager
+def _file_errors(name: str) -> Iterator[None]:
+    """Turn what can go wrong with a file into a LandingError that names it."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise LandingError(
+            f"{name}: the gzip file is damaged or cut off ({error}). Export it again."
+        ) from error
+    except IsADirectoryError as error:
+        raise LandingError(
+            f"{name}: is a folder, a file is expected. Make the pattern of `files:` name files only."
+        ) from error
+    except OSError as error:
+        raise LandingError(f"{name}: cannot be read: {error.strerror or error}.") from error
+
+
+def fingerprint(path: Path, name: str, file_format: str, encoding: str) -> Fingerprint:
+    """Hash a file and, in the same pass, verify its encoding. `name` is what messages call it.
+
+    Raises LandingError if it cannot be read, is empty, is a damaged gzip file, or is not in `encoding` (with the byte
+    offset, counted in the unpacked content, and the line).
+    """
+    with _file_errors(name):
+        if path.is_dir():
+            raise IsADirectoryError
+        stat = _stat(path)
+        if stat[1] == 0:
+            raise LandingError(f"{name}: the file is empty (0 bytes). Deliver it again, or remove it.")
+        with path.open("rb") as stream:
+            hashing = _Hashing(stream)
+            buffered = io.BufferedReader(hashing, _CHUNK_BYTES)
+            if file_format == "parquet":
+                while buffered.read(_CHUNK_BYTES):
+                    pass
+            elif path.suffix.lower() == ".gz":
+                with gzip.GzipFile(fileobj=buffered) as unpacked:
+                    _verify_encoding(unpacked, name, encoding)
+            else:
+                _verify_encoding(buffered, name, encoding)
+    return Fingerprint(hashing.digest.hexdigest(), stat)
+
+
+def _verify_encoding(stream: IO[bytes], name: str, encoding: str) -> None:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset = lines = 0
+    while True:
+        chunk = stream.read(_CHUNK_BYTES)
+        try:
+            decoded = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            # `error.object` starts with what the decoder had kept of the chunk before.
+            kept = len(error.object) - len(chunk)
+            at = offset - kept + error.start
+            line = lines + 1 + chunk[: max(error.start - kept, 0)].count(b"\n")
+            raise LandingError(
+                f"{name}: byte {at} (line {line}) is not {encoding}: {error.reason}. "
+                "Say `encoding:` in the adapter (for example cp1252, latin-1, utf-16), or export the file as UTF-8."
+            ) from error
+        if "\0" in decoded:
+            raise LandingError(
+                f"{name}: line {lines + 1} or soon after it holds a NUL byte, which no text has. The file is damaged, "
+                "or its encoding is another: say `encoding:` in the adapter (for example utf-16)."
+            )
+        if not chunk:
+            break
+        offset += len(chunk)
+        lines += chunk.count(b"\n")
+
+
+def _open_binary(path: Path) -> BinaryIO:
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class LoadedInput:
+    """One input in the scratch file: the tables that hold its rows, their columns, and its data rows (good and broken)."""
+
+    tables: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: int
+    broken: int = 0
+    # What `inputs.broken` calls it.
+    number: int = 0
+
+
+class Sandbox:
+    """The scratch DuckDB file of one landing: `load_*`, then `lock`, then `run`; a context manager that removes it all.
+
+    Leaves, for `scripts.landing` to read: `mapped.<table>` (`_file` INTEGER, `_source_row` BIGINT, the contract's
+    columns as VARCHAR) and `inputs.broken` (the lines that are no rows).
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.database = directory / "landing.duckdb"
+        self._count = 0
+        self._locked = False
+
+    def __enter__(self) -> Sandbox:
+        # What an interrupted landing left behind may hold plain personal data: gone, and unreadable for others while it lasts.
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True, mode=0o700)
+        self._connection = duckdb.connect(str(self.database))
+        self._connection.execute("set autoinstall_known_extensions = false")
+        self._connection.execute("set autoload_known_extensions = false")
+        self._connection.execute("set TimeZone = 'UTC'")
+        self._connection.execute(f"set temp_directory = {literal(str(self.directory / 'spill'))}")
+        self._connection.execute("create schema inputs")
+        self._connection.execute("create schema mapped")
+        self._connection.execute(
+            "create table inputs.broken (input integer, source_row bigint, line bigint, reason varchar, content varchar)"
+        )
+        for table in TABLES.values():
+            columns = ", ".join(f"{identifier(name)} varchar" for name in table.column_names)
+            self._connection.execute(
+                f"create table mapped.{identifier(table.name)} (_file integer, {_SOURCE_ROW} bigint, {columns})"
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def close_for_reading(self) -> None:
+        """Close the sandbox's own connection, so that another one can attach the file."""
+        self._connection.close()
+
+    # -- trusted: loading ---------------------------------------------------------------------------------------------
+
+    def load_file(
+        self, path: Path, name: str, file_format: str, options: Files, taken: Fingerprint
+    ) -> LoadedInput:
+        """Load one file into a table of its own. LandingError if it cannot be read or changed since `taken`."""
+        assert not self._locked
+        number = self._next()
+        # DuckDB takes a path for a pattern; behind a link with a plain name, brackets and stars are harmless.
+        suffix = {"csv": ".csv", "parquet": ".parquet"}.get(file_format, ".txt")
+        packed = path.suffix.lower() == ".gz" and file_format != "parquet"
+        link = self.directory / f"input{number}{suffix}{'.gz' if packed else ''}"
+        link.symlink_to(path.resolve())
+        with _file_errors(name):
+            if file_format != "parquet" and codecs.lookup(options.encoding).name not in ("utf-8", "ascii"):
+                link = self._rewritten(link, number, options.encoding)
+            if file_format == "csv":
+                loaded = self._load_csv(link, name, number, options.csv)
+            elif file_format == "parquet":
+                loaded = self._load_parquet(link, name, number)
+            else:
+                loaded = self._load_lines(link, name, number, as_json=file_format == "jsonl")
+            if _stat(path) != taken.stat:
+                raise LandingError(
+                    f"{name}: the file changed while it was read. Deliver files under another name and rename them when "
+                    "they are complete, then land again."
+                )
+        for leftover in self.directory.glob(f"input{number}.*"):
+            leftover.unlink()
+        return loaded
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _rewritten(self, path: Path, number: int, encoding: str, one_line_end: bool = False) -> Path:
+        """A copy in UTF-8, unpacked; with `one_line_end` every line ends with a line feed."""
+        copy = self.directory / f"input{number}.utf8.csv"
+        with (
+            _open_binary(path) as binary,
+            io.TextIOWrapper(binary, encoding=encoding, newline="") as text,
+            copy.open("w", encoding="utf-8", newline="") as out,
+        ):
+            carry = ""
+            while chunk := text.read(_CHUNK_BYTES):
+                if one_line_end:
+                    chunk = carry + chunk
+                    carry = "\r" if chunk.endswith("\r") else ""
+                    chunk = chunk.removesuffix("\r").replace("\r\n", "\n").replace("\r", " ")
+                out.write(chunk)
+        return copy
+
+    def _load_csv(self, path: Path, name: str, number: int, options: CsvOptions) -> LoadedInput:
+        with _open_binary(path) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
+            head = text.read(_CHUNK_BYTES)
+        delimiter, first = _first_record(head, options)
+        if not any(field.strip() for field in first):
+            raise LandingError(
+                f"{name}: the first line is blank; it must be the header (or `csv: {{header: false}}`)."
+            )
+        if options.header:
+            columns = _header(first, name)
+        elif options.columns:
+            columns = options.columns
+            if len(first) != len(columns):
+                raise LandingError(
+                    f"{name}: the first line has {len(first)} columns, `csv: {{columns: …}}` names {len(columns)}."
+                )
+        else:
+            columns = tuple(f"column{position}" for position in range(1, len(first) + 1))
+        table = f"inputs.{identifier(str(number))}"
+        try:
+            self._read_csv(path, table, columns, delimiter, options)
+        except duckdb.InvalidInputException as error:
+            if "invalid state" not in str(error):
+                raise LandingError(
+                    f"{name}: cannot be read as CSV: {without_addresses(first_line(error))}"
+                ) from error
+            # Windows and Unix line ends in one file: DuckDB gives up on those.
+            path = self._rewritten(path, number, "utf-8-sig", one_line_end=True)
+            try:
+                self._read_csv(path, table, columns, delimiter, options)
+            except duckdb.Error as again:
+                raise LandingError(
+                    f"{name}: cannot be read as CSV: {without_addresses(first_line(again))}"
+                ) from again
+        except duckdb.Error as error:
+            raise LandingError(
+                f"{name}: cannot be read as CSV: {without_addresses(first_line(error))}"
+            ) from error
+        broken = self._collect_broken(path, name, number, table, columns, delimiter, options)
+        rows = self._count_rows(table) + broken
+        return LoadedInput((table,), columns, rows, broken, number)
+
+    def _read_csv(
+        self,
+        path: Path,
+        table: str,
+        columns: tuple[str, ...],
+        delimiter: str,
+        options: CsvOptions,
+        keep: bool = True,
+    ) -> None:
+        """Read with everything said and nothing guessed; with `keep` False only the rejects are wanted."""
+        self._connection.execute("drop table if exists reject_errors")
+        self._connection.execute("drop table if exists reject_scans")
+        struct = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns)
+        quote = literal(options.quote)
+        select = f"""
+            select row_number() over () as {_SOURCE_ROW}, *
+            from read_csv(
+                {literal(str(path))}, auto_detect = false, header = {str(options.header).lower()}, skip = 0,
+                delim = {literal(delimiter)}, quote = {quote}, escape = {quote}, comment = '',
+                columns = {{{struct}}}, store_rejects = true, rejects_limit = 0,
+                max_line_size = {_MAX_LINE_BYTES}, buffer_size = {4 * _MAX_LINE_BYTES},
+                compression = {literal("gzip" if path.suffix == ".gz" else "none")}
+            )"""
+        if keep:
+            self._connection.execute(f"create or replace table {table} as {select}")
+        else:
+            self._connection.execute(f"select count(*) from ({select})").fetchone()
+
+    def _collect_broken(
+        self,
+        path: Path,
+        name: str,
+        number: int,
+        table: str,
+        columns: tuple[str, ...],
+        delimiter: str,
+        options: CsvOptions,
+    ) -> int:
+        """Record the lines DuckDB refused, and give the good rows back the numbers they have in the file."""
+        run = self._connection.execute
+        # `line` counts records, blank lines too; `line_byte_position` (1-based) may point at the line end before.
+        run("""
+            create or replace temp table broken as
+            select
+                line as record,
+                min(line_byte_position) as position,
+                string_agg(distinct error_type, ', ' order by error_type) as errors,
+                any_value(error_message order by error_message) as message,
+                any_value(csv_line) as content
+            from reject_errors
+            group by line
+        """)
+        count = self._count_rows("broken")
+        if not count:
+            return 0
+        self._stop_at_open_quote(path, name, options)
+        # All records with their line: the good rows are those that are not broken, in the same order. One column more
+        # than there are makes DuckDB name every record as an error; blank lines, which are no rows, it skips.
+        self._read_csv(path, table, (*columns, _SOURCE_ROW + "_more"), delimiter, options, keep=False)
+        run("""
+            create or replace temp table records as
+            with everything as (
+                select distinct line as record from reject_errors
+                union
+                select record from broken
+            )
+            select
+                record,
+                row_number() over (order by record) as source_row,
+                record not in (select record from broken) as is_good
+            from everything
+        """)
+        run(f"""
+            create or replace table {table} as
+            with good as (
+                select source_row, row_number() over (order by record) as place from records where is_good
+            )
+            select good.source_row as {_SOURCE_ROW}, data.* exclude ({_SOURCE_ROW})
+            from {table} as data
+            join good on good.place = data.{_SOURCE_ROW}
+            order by good.source_row
+        """)
+        positions = run("select record, position, content from broken order by position").fetchall()
+        lines = _line_numbers(path, [position for _, position, content in positions])
+        run("create or replace temp table places (record bigint, line bigint)")
+        run(
+            "insert into places select unnest(?::bigint[]), unnest(?::bigint[])",
+            [[record for record, _, _ in positions], lines],
+        )
+        run(
+            """
+            insert into inputs.broken
+            select
+                ?, records.source_row, places.line,
+                'line ' || places.line || ': ' || case
+                    when errors like '%TOO MANY COLUMNS%' then replace(lower(message), 'number of columns', 'columns')
+                    when errors like '%MISSING COLUMNS%' then replace(lower(message), 'number of columns', 'columns')
+                    else 'a quoted value is followed by something else than a delimiter'
+                end,
+                ltrim(content, chr(10) || chr(13))
+            from broken
+            join records using (record)
+            join places using (record)
+            """,
+            [number],
+        )
+        return count
+
+    def _stop_at_open_quote(self, path: Path, name: str, options: CsvOptions) -> None:
+        """A quote that is never closed swallows the rows after it, and a cut-off file ends in half a row: both stop."""
+        suspects = self._connection.execute(
+            """
+            select position, errors, content from broken
+            where errors like '%LINE SIZE%' or errors like '%UNQUOTED%'
+               or record = (select max(record) from broken)
+            order by position
+            """
+        ).fetchall()
+        size, ends_in_line_end = _size_and_end(path)
+        for position, errors, content in suspects:
+            text = content.lstrip("\r\n")
+            at_end = position + len(content.encode()) >= size - 1
+            open_quote = "LINE SIZE" in errors or (
+                "UNQUOTED" in errors
+                and ("\n" in text.rstrip("\r\n") or (at_end and text.count(options.quote) % 2))
+            )
+            if open_quote:
+                line = _line_numbers(path, [position])[0]
+                raise LandingError(
+                    f"{name}: line {line}: a quote ({options.quote}) opened here is not closed properly, so rows after it "
+                    "would be lost: the file is cut off, or a quote in a value is not doubled. Export it again, or say "
+                    '`csv: {quote: ""}` if the file does not use quotes.'
+                )
+            if "MISSING COLUMNS" in errors and at_end and not ends_in_line_end:
+                line = _line_numbers(path, [position])[0]
+                raise LandingError(
+                    f"{name}: line {line}, the last one, is incomplete and has no line end: the file is cut off. "
+                    "Deliver it again."
+                )
+
+    def first_broken(self, loaded: LoadedInput) -> str:
+        """The first line of an input that is no row, and why."""
+        return self._connection.execute(
+            "select reason from inputs.broken where input = ? order by line limit 1", [loaded.number]
+        ).fetchone()[0]
+
+    def _count_rows(self, table: str) -> int:
+        return self._connection.execute(f"select count(*) from {table}").fetchone()[0]
+
+    def _load_parquet(self, path: Path, name: str, number: int) -> LoadedInput:
+        table = f"inputs.{identifier(str(number))}"
+        scan = f"read_parquet({literal(str(path))}, file_row_number = true, hive_partitioning = false)"
+        try:
+            self._connection.execute(
+                f"create table {table} as select file_row_number + 1 as {_SOURCE_ROW}, * exclude (file_row_number) from {scan}"
+            )
+        except duckdb.Error as error:
+            shown = without_addresses(first_line(error)).replace(str(path), name)
+            raise LandingError(
+                f"{name}: cannot be read as Parquet: {shown} The file is damaged, cut off, or of another format."
+            ) from error
+        return self._loaded(number)
+
+    def _loaded(self, number: int) -> LoadedInput:
+        table = f"inputs.{identifier(str(number))}"
+        columns = tuple(
+            row[0]
+            for row in self._connection.execute(f"describe {table}").fetchall()
+            if row[0] != _SOURCE_ROW
+        )
+        return LoadedInput((table,), columns, self._count_rows(table), number=number)
+
+    def _load_lines(self, path: Path, name: str, number: int, as_json: bool) -> LoadedInput:
+        """One row per line that is not blank; `_source_row` is the number of the line."""
+        table = f"inputs.{identifier(str(number))}"
+        lines = CsvOptions(quote="", header=False)
+        try:
+            try:
+                self._read_csv(path, table, ("line",), "", lines)
+            except duckdb.InvalidInputException as error:
+                if "invalid state" not in str(error):
+                    raise
+                path = self._rewritten(path, number, "utf-8-sig", one_line_end=True)
+                self._read_csv(path, table, ("line",), "", lines)
+        except duckdb.Error as error:
+            raise LandingError(
+                f"{name}: cannot be read line by line: {without_addresses(first_line(error))}"
+            ) from error
+        long = self._connection.execute("select min(line) from reject_errors").fetchone()[0]
+        if long is not None:
+            raise LandingError(f"{name}: line {long} is longer than {_MAX_LINE_BYTES >> 20} MB.")
+        self._connection.execute(f"delete from {table} where line is null or trim(line) = ''")
+        return self._json_table(table, name, number) if as_json else self._loaded(number)
+
+    def _json_table(self, table: str, name: str, number: int) -> LoadedInput:
+        """Split JSON objects into a text column per key. Digits stay as written, nested values stay JSON."""
+        run = self._connection.execute
+        is_object = "coalesce(json_valid(line) and json_type(line) = 'OBJECT', false)"
+        run(
+            f"""
+            insert into inputs.broken
+            select ?, {_SOURCE_ROW}, {_SOURCE_ROW}, 'line ' || {_SOURCE_ROW} || ': not a JSON object', line
+            from {table} where not {is_object}
+            """,
+            [number],
+        )
+        broken = run(f"select count(*) from {table} where not {is_object}").fetchone()[0]
+        keys = [
+            key
+            for (key,) in run(f"""
+                select key from (
+                    select unnest(json_keys(line)) as key, {_SOURCE_ROW} as place from {table} where {is_object}
+                ) group by key order by min(place), key
+            """).fetchall()
+        ]
+        columns = _header(keys, name) if keys else ()
+        paths = ", ".join(literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in keys)
+        values = ", ".join(
+            f"fields[{place}] as {identifier(key)}" for place, key in enumerate(columns, start=1)
+        )
+        # DuckDB reads numbers as doubles and would round those of 17 digits and more: in such lines the numbers are put
+        # in quotes first. Strings are consumed whole, so nothing inside them is taken for a number.
+        exact = r"""
+            case when regexp_matches(line, '[0-9.]{16,}') then array_to_string(list_transform(
+                regexp_extract_all(line, '"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|[^"0-9-]+'),
+                lambda token: case when regexp_matches(token, '^[-0-9]') then '"' || token || '"' else token end
+            ), '') else line end"""
+        run(f"""
+            create or replace table {table} as
+            select {_SOURCE_ROW}{", " + values if values else ""}
+            from (
+                select {_SOURCE_ROW}, json_extract_string({exact}, [{paths}]::varchar[]) as fields
+                from {table} where {is_object}
+            )
+            order by {_SOURCE_ROW}
+        """)
+        return LoadedInput((table,), columns, self._count_rows(table) + broken, broken, number)
+
+    def load_postgres(self, source: Postgres) -> tuple[LoadedInput, str]:
+        """Fetch a relation whole; gives the input and the hash of its content, whatever the order of its rows."""
+        assert not self._locked
+        number = self._next()
+        table = f"inputs.{identifier(str(number))}"
+        uri = os.environ.get(source.connection)
+        if not uri:
+            raise ConfigurationError(
+                f"{source.source_file}: the environment variable {source.connection} is not set; it must hold the URI of "
+                "the Postgres server (postgresql://user:password@host/database)."
+            )
+        _fetch_postgres(self._connection, table, source, uri)
+        loaded = self._loaded(number)
+        names = ", ".join(identifier(column) for column in loaded.columns)
+        # Sums of MD5 halves do not depend on the order in which the server sends the rows.
+        total = self._connection.execute(f"""
+            select count(*), sum(md5_number_lower(content)), sum(md5_number_upper(content))
+            from (select cast(row({names}) as varchar) as content from {table})
+        """).fetchone()
+        return loaded, hashlib.sha256(repr((loaded.columns, total)).encode()).hexdigest()
+
+    # -- untrusted: mapping -------------------------------------------------------------------------------------------
+
+    def lock(self) -> None:
+        """From here on the connection reaches nothing but its own tables, and nothing can undo that."""
+        for setting in (
+            "python_enable_replacements = false",
+            "enable_external_access = false",
+            "lock_configuration = true",
+        ):
+            self._connection.execute(f"set {setting}")
+        self._locked = True
+
+    def run(
+        self,
+        mapping: TableMapping,
+        adapter_file: Path,
+        file_number: int,
+        name: str,
+        source: LoadedInput,
+        joins: dict[str, LoadedInput],
+    ) -> int:
+        """Run one mapping over one input; gives the number of rows it made in `mapped.<table>`.
+
+        LandingError when a column the adapter names is missing, ConfigurationError for any other error of the SQL.
+        """
+        assert self._locked, "mapping SQL runs in the locked sandbox only"
+        if not source.columns:
+            # JSON lines without a single row have no columns to map.
+            return 0
+        relations = {"source": source, **joins}
+        for relation, loaded in relations.items():
+            union = " union all by name ".join(f"select * from {table}" for table in loaded.tables)
+            self._connection.execute(f"create or replace temp view {identifier(relation)} as {union}")
+        try:
+            return _Mapping(self._connection, mapping, adapter_file, file_number, name, relations).run()
+        finally:
+            for relation in relations:
+                self._connection.execute(f"drop view if exists {identifier(relation)}")
+
+
+class _Mapping:
+    """One mapping over one input, and the search for the column at fault when it fails."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        mapping: TableMapping,
+        adapter_file: Path,
+        file_number: int,
+        name: str,
+        relations: dict[str, LoadedInput],
+    ) -> None:
+        self.connection = connection
+        self.mapping = mapping
+        self.adapter_file = adapter_file
+        self.file_number = file_number
+        self.name = name
+        self.relations = relations
+
+    def run(self) -> int:
+        table = self.mapping.table
+        if self.mapping.query:
+            select, names = self._query()
+        else:
+            select, names = self._columns()
+        targets = ", ".join(identifier(name) for name in names)
+        values = ", ".join(
+            f"cast({identifier(name)} as {'bigint' if name == _SOURCE_ROW else 'varchar'})" for name in names
+        )
+        try:
+            self.connection.execute(
+                f"insert into mapped.{identifier(table.name)} (_file, {targets}) "
+                f"select {self.file_number}, {values} from ({select}\n) as mapped_rows"
+            )
+        except duckdb.Error as error:
+            raise self._error(error) from error
+        return self.connection.execute(
+            f"select count(*) from mapped.{identifier(table.name)} where _file = {self.file_number}"
+        ).fetchone()[0]
+
+    def _columns(self) -> tuple[str, list[str]]:
+        names = [*self.mapping.columns, _SOURCE_ROW]
+        expressions = [sql.text for sql in self.mapping.columns.values()] + [f"source.{_SOURCE_ROW}"]
+        # Numbered first and named after: an expression sees the columns of the file, never another canonical column.
+        inner = ",\n".join(f"({text}\n) as _c{place}" for place, text in enumerate(expressions))
+        outer = ", ".join(f"_c{place} as {identifier(name)}" for place, name in enumerate(names))
+        select = f"select {outer} from (select {inner}\nfrom source{self._where()}) as numbered"
+        described = self._describe(f"select {inner}\nfrom source{self._where()}")
+        if len(described) != len(names):
+            raise ConfigurationError(
+                f"{self.adapter_file}:{self.mapping.line}: {self.mapping.table.name}: an expression of `columns:` gives more "
+                "than one value; write one expression per column."
+            )
+        return select, names
+
+    def _where(self) -> str:
+        return f"\nwhere ({self.mapping.where.text}\n)" if self.mapping.where else ""
+
+    def _query(self) -> tuple[str, list[str]]:
+        query = self.mapping.query
+        table = self.mapping.table
+        names = self._describe(query.text)
+        where = f"{self.adapter_file}:{query.line}: {table.name}.query"
+        known = (*table.column_names, _SOURCE_ROW)
+        for name in names:
+            if name not in known:
+                raise ConfigurationError(f"{where}: gives the unknown column {name!r}{nearest(name, known)}")
+        missing = [name for name in table.required_columns if name not in names]
+        if missing:
+            raise ConfigurationError(
+                f"{where}: {table.name} requires {', '.join(missing)}; the query does not give it."
+            )
+        return query.text, names
+
+    def _describe(self, select: str) -> list[str]:
+        try:
+            names = [row[0] for row in self.connection.execute(f"describe {select}").fetchall()]
+        except duckdb.Error as error:
+            raise self._error(error) from error
+        return names
+
+    def _error(self, error: duckdb.Error) -> LandingError | ConfigurationError:
+        """The message for a failed mapping: which column, and what is wrong with it."""
+        column, sql, cause = self._culprit(error)
+        table = self.mapping.table.name
+        where = f"{self.adapter_file}:{sql.line}: {table}.{column}"
+        text = without_addresses(first_line(cause))
+        missing = re.search(r'column "([^"]*)" not found|does not have a column named "([^"]*)"', text)
+        if missing:
+            name = missing.group(1) or missing.group(2)
+            known = list(dict.fromkeys(c for loaded in self.relations.values() for c in loaded.columns))
+            hint = ""
+            if sql.text.strip() == name:
+                hint = f" (A fixed text is written \"'{name}'\", in both kinds of quotes.)"
+            return LandingError(f"{where}: {self.name} has no column {name!r}{nearest(name, known)}{hint}")
+        if isinstance(cause, duckdb.PermissionException):
+            text += " A mapping reads `source` and its `join:` inputs, and nothing else."
+        elif isinstance(
+            cause, (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
+        ):
+            text += " Use try_cast or try_strptime, and the row is rejected with its reason instead."
+        return ConfigurationError(f"{where}: {self.name}: {text}")
+
+    def _culprit(self, error: duckdb.Error) -> tuple[str, Sql, duckdb.Error]:
+        if self.mapping.query:
+            return "query", self.mapping.query, error
+        if self.mapping.where:
+            try:
+                self.connection.execute(f"select count(*) from source{self._where()}")
+            except duckdb.Error as cause:
+                return "where", self.mapping.where, cause
+        for name, sql in self.mapping.columns.items():
+            try:
+                self.connection.execute(
+                    f"select max(cast(v as varchar)) from (select ({sql.text}\n) as v from source{self._where()})"
+                )
+            except duckdb.Error as cause:
+                return name, sql, cause
+        return "columns", Sql("", self.mapping.line), error
+
+
+def _first_record(head: str, options: CsvOptions) -> tuple[str, list[str]]:
+    """The delimiter and the fields of the first line. Without a given delimiter: the one that splits it most."""
+
+    def record(delimiter: str) -> list[str]:
+        quoting = csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE
+        reader = csv.reader(
+            io.StringIO(head, newline=""),
+            delimiter=delimiter,
+            quotechar=options.quote or None,
+            quoting=quoting,
+        )
+        return next(reader, [])
+
+    previous = csv.field_size_limit(_MAX_LINE_BYTES)
+    try:
+        if options.delimiter:
+            return options.delimiter, record(options.delimiter)
+        best = max(_DELIMITERS, key=lambda delimiter: len(record(delimiter)))
+        return best, record(best)
+    finally:
+        csv.field_size_limit(previous)
+
+
+def _header(fields: list[str], name: str) -> tuple[str, ...]:
+    """Column names from a header: trimmed, blank ones numbered. LandingError if two are the same to SQL."""
+    columns = tuple(field.strip() or f"column{place}" for place, field in enumerate(fields, start=1))
+    seen: dict[str, str] = {}
+    for place, column in enumerate(columns, start=1):
+        key = column.casefold()
+        if key in seen:
+            raise LandingError(
+                f"{name}: two columns are called {column!r} (column {place} is the second; case does not count). "
+                "Rename one where the file is made."
+            )
+        if key == _SOURCE_ROW:
+            raise LandingError(f"{name}: the column name {column!r} is reserved for the number of the row.")
+        seen[key] = column
+    return columns
+
+
+def _size_and_end(path: Path) -> tuple[int, bool]:
+    """The bytes of the (unpacked) content, and whether it ends with a line end."""
+    size, last = 0, b""
+    with _open_binary(path) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            size += len(chunk)
+            last = chunk[-1:]
+    return size, last in (b"\n", b"\r")
+
+
+def _line_numbers(path: Path, positions: list[int]) -> list[int]:
+    """The physical line (1-based, as an editor shows it) of each byte position (1-based, ascending).
+
+    A position may point at the line ends before its line; those are skipped.
+    """
+    result: list[int] = []
+    with _open_binary(path) as stream:
+        base, before = 0, 0  # bytes and line ends before the chunk
+        chunk = stream.read(_CHUNK_BYTES)
+        counted = 0  # of this chunk, line ends up to `counted` are in `before`
+        for position in positions:
+            target = position - 1
+            while True:
+                while chunk and target >= base + len(chunk):
+                    before += chunk.count(b"\n", counted)
+                    base, counted, chunk = base + len(chunk), 0, stream.read(_CHUNK_BYTES)
+                before += chunk.count(b"\n", counted, max(target - base, counted))
+                counted = max(target - base, counted)
+                if chunk[target - base : target - base + 1] not in (b"\r", b"\n"):
+                    break
+                target += 1
+            result.append(before + 1)
+    return result
+
+
+def _fetch_postgres(connection: duckdb.DuckDBPyConnection, table: str, source: Postgres, uri: str) -> None:
+    """Copy a relation into a table of the scratch file, through ADBC."""
+    # Imported here: most companies have no Postgres, and the driver takes a moment to load.
+    import adbc_driver_manager
+    import adbc_driver_postgresql.dbapi as postgres
+
+    # Types that arrive as they are; all others (numeric, uuid, json, enums, money …) are asked for as text.
+    native = {
+        "boolean",
+        "smallint",
+        "integer",
+        "bigint",
+        "real",
+        "double precision",
+        "text",
+        "character varying",
+        "date",
+        "timestamp without time zone",
+        "timestamp with time zone",
+    }
+    schema, relation = source.relation
+    try:
+        with postgres.connect(uri) as client, client.cursor() as cursor:
+            cursor.execute(
+                """
+                select a.attname::text, format_type(a.atttypid, null)
+                from pg_attribute as a
+                join pg_class as c on c.oid = a.attrelid
+                join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped
+                order by a.attnum
+                """,
+                (schema, relation),
+            )
+            columns = cursor.fetchall()
+            if not columns:
+                cursor.execute(
+                    "select n.nspname::text || '.' || c.relname::text from pg_class as c "
+                    "join pg_namespace as n on n.oid = c.relnamespace "
+                    "where c.relkind in ('r', 'v', 'm', 'p', 'f') and n.nspname not in ('pg_catalog', 'information_schema')"
+                )
+                known = [name for (name,) in cursor.fetchall()]
+                wanted = ".".join(source.relation)
+                raise LandingError(
+                    f"{source.source_file}: no such relation, or no right to see it, through {source.connection}"
+                    f"{nearest(wanted, known)}"
+                )
+            names = _header([name for name, _ in columns], source.source_file)
+            selected = ", ".join(
+                identifier(name) if kind in native else f"{identifier(name)}::text as {identifier(name)}"
+                for name, kind in columns
+            )
+            assert len(names) == len(columns)
+            cursor.execute(f"select {selected} from {identifier(schema)}.{identifier(relation)}")
+            reader = cursor.fetch_record_batch()
+            connection.register("fetched", reader)
+            try:
+                connection.execute(
+                    f"create table {table} as select row_number() over () as {_SOURCE_ROW}, * from fetched"
+                )
+            finally:
+                connection.unregister("fetched")
+    except (adbc_driver_manager.Error, duckdb.Error) as error:
+        text = without_addresses(_without_secrets(first_line(error), uri))
+        raise LandingError(
+            f"{source.source_file}: cannot be read through {source.connection}: {text}"
+        ) from None
+
+
+def _without_secrets(text: str, uri: str) -> str:
+    """The message without the connection's URI and password, as written or unquoted."""
+    secrets = {uri, *re.findall(r"password=('[^']*'|\S+)", uri)}
+    try:
+        password = urlsplit(uri).password
+    except ValueError:
+        password = None
+    if password:
+        secrets |= {password, unquote(password)}
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return re.sub(r"//[^@\s/]*@", "//…@", text)
