@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -17,16 +18,23 @@ import duckdb
 from scripts.errors import ConfigurationError
 from scripts.settings import Settings
 from scripts.starter.guessing import Guess, Guesses, guess
-from scripts.starter.profiling import Profile, decimal_hint, is_day_first, profile, settle_dates, settle_numbers
+from scripts.starter.profiling import (
+    Profile,
+    decimal_hint,
+    is_day_first,
+    profile,
+    settle_dates,
+    settle_numbers,
+)
 from scripts.starter.scanning import FileGroup, Unreadable, scan
-from scripts.starter.vocabulary import fold
+from scripts.starter.vocabulary import fold, word_set
 from scripts.starter.writing import Adapter, adapter
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 # Words of headers in languages that write the day before the month. English tells nothing.
-_DAY_FIRST_WORDS = frozenset(
-    "datum kunde kundennummer bestellung bestelldatum betrag status commande client montant fecha pedido cliente ngay "
-    "khach hang don tien gesamtbetrag menge preis".split()
+_DAY_FIRST_WORDS = word_set(
+    "datum kunde kundennummer bestellung bestelldatum betrag status commande client montant fecha "
+    "pedido cliente ngay khach hang don tien gesamtbetrag menge preis"
 ) - {"status", "client"}
 _MONTH_FIRST_CURRENCIES = frozenset({"USD"})
 
@@ -34,7 +42,9 @@ _MONTH_FIRST_CURRENCIES = frozenset({"USD"})
 @click.command()
 @click.argument("name")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The folder with your exports.")
-@click.option("--to", type=click.Path(path_type=Path), help="Where to write the adapter. Default: sources/NAME.yml.")
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="Where to write the adapter. Default: sources/NAME.yml."
+)
 @click.option("--force", is_flag=True, help="Write over an adapter that is there already.")
 def new_source_command(name: str, data: Path, to: Path | None, force: bool) -> None:
     """Write a starter adapter NAME for a folder of exports: CSV, Parquet or JSON lines, also compressed (.gz).
@@ -56,11 +66,13 @@ def new_source(settings: Settings, name: str, data: Path, to: Path | None = None
     if not folder.is_dir():
         what = "is a file; give the folder it lies in" if folder.exists() else "does not exist"
         raise ConfigurationError(f"--data {data}: {what}.")
-    target = (to.expanduser().resolve() if to else settings.project_root / "sources" / f"{name}.yml")
+    target = to.expanduser().resolve() if to else settings.project_root / "sources" / f"{name}.yml"
     if target.suffix not in (".yml", ".yaml"):
         raise ConfigurationError(f"--to {to}: an adapter is a file that ends in .yml.")
     if target.exists() and not force:
-        raise ConfigurationError(f"{target} is there already; --force writes over it, --to writes another file.")
+        raise ConfigurationError(
+            f"{target} is there already; --force writes over it, --to writes another file."
+        )
     groups, unreadable = scan(folder)
     profiles = _profiles(groups)
     guesses = guess(groups, profiles)
@@ -83,14 +95,14 @@ def _profiles(groups: list[FileGroup]) -> list[list[Profile]]:
     """Profile every column, then settle what one column alone leaves open by what the others write."""
     with duckdb.connect() as connection:
         profiles = [profile(group, connection) for group in groups]
-    from collections import Counter
-
     everything = [column for columns in profiles for column in columns]
     all_hints = [hint for column in everything if (hint := decimal_hint(column))]
     decided = Counter(
         day_first
         for column in everything
-        if column.dates and not column.dates.other_formats and (day_first := is_day_first(column.dates)) is not None
+        if column.dates
+        and not column.dates.other_formats
+        and (day_first := is_day_first(column.dates)) is not None
     )
     words = {word for column in everything for word in fold(column.name).split()}
     currencies = {value.upper() for column in everything if column.is_currency for value in column.counts}
@@ -101,7 +113,9 @@ def _profiles(groups: list[FileGroup]) -> list[list[Profile]]:
         own = Counter(
             day_first
             for column in columns
-            if column.dates and not column.dates.other_formats and (day_first := is_day_first(column.dates)) is not None
+            if column.dates
+            and not column.dates.other_formats
+            and (day_first := is_day_first(column.dates)) is not None
         )
         settle_dates(columns, day_first=own or decided, likely_day_first=likely_day_first)
     return profiles
@@ -144,17 +158,24 @@ def _report(
     for one in guesses.tables.values():
         rows.append((_label(one), one.table.name, _matched(one), _confidence(one), _looks(written, one)))
     for one in guesses.incomplete:
-        rows.append((_label(one), f"{one.table.name}?", _matched(one), "-", f"missing: {', '.join(one.missing)}"))
+        rows.append(
+            (_label(one), f"{one.table.name}?", _matched(one), "-", f"missing: {', '.join(one.missing)}")
+        )
     rows += [(group.label, "-", "-", "-", "not recognised") for group in guesses.unused]
     rows += [(one.file, "-", "-", "-", one.why) for one in unreadable]
     widths = [min(max(len(row[i]) for row in rows), 48) for i in range(4)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + f"  {row[4]}" for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + f"  {row[4]}"
+        for row in rows
+    ]
     shown = _short(target)
     lines += ["", f"Wrote {shown}"]
     default = settings.project_root / "sources" / f"{name}.yml"
     source = name if target == default else shlex.quote(shown)
     if not {"orders", "subscriptions"} & set(guesses.tables):
-        lines.append("It cannot be used yet: orders or subscriptions are needed. Fill the question marks in the file, then:")
+        lines.append(
+            "It cannot be used yet: orders or subscriptions are needed. Fill the question marks in the file, then:"
+        )
     else:
         choices = written.text.count("CHOOSE:")
         lines.append(f"Look at its {choices} line{'s' if choices != 1 else ''} marked CHOOSE, then:")

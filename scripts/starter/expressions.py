@@ -20,10 +20,11 @@ from scripts.starter.vocabulary import (
     ORDER_STATUSES,
     fold,
     meaning,
+    word_set,
 )
 
 _MONEY = "decimal(18, 4)"
-_TRUE = frozenset("true t yes y 1 ja oui si co".split())
+_TRUE = word_set("true t yes y 1 ja oui si co")
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def _date(column: Column, profile: Profile, dates: Dates) -> Expression:
         sql = _or_original(f"strftime({moment}, '{pattern}')", profile)
     elif dates.style == "excel":
         sql = _or_original(
-            f"cast(timestamp '1899-12-30' + to_seconds(round(try_cast({name} as double) * 86400)) as varchar)", profile
+            f"cast(timestamp '1899-12-30' + to_seconds(round(try_cast({name} as double) * 86400)) as varchar)",
+            profile,
         )
         if is_date:
             sql = f"left({sql}, 10)"
@@ -185,9 +187,16 @@ def _number(column: Column, profile: Profile, numbers: Numbers) -> Expression:
     if numbers.unsure:
         example = next((value for value in profile.counts if numbers.unsure in value), "")
         whole = "thousands" if numbers.unsure in numbers.thousands else "a decimal mark"
-        choices.append(f"is the {numbers.unsure!r} of {example!r} a decimal mark or thousands? Taken: {whole}.")
+        choices.append(
+            f"is the {numbers.unsure!r} of {example!r} a decimal mark or thousands? Taken: {whole}."
+        )
         look.append(f"{column.name}: {numbers.unsure!r} taken for {whole}")
-    if column.kind is Kind.DECIMAL and column.name != "quantity" and column.name != "minutes" and _may_be_cents(profile):
+    if (
+        column.kind is Kind.DECIMAL
+        and column.name != "quantity"
+        and column.name != "minutes"
+        and _may_be_cents(profile)
+    ):
         choices.append(f"in cents? Then use:\n{amount_sql(profile)} / 100")
         if re.search(r"cent|minor|pence", fold(profile.name)):
             look.append(f"{column.name}: in cents?")
@@ -196,7 +205,12 @@ def _number(column: Column, profile: Profile, numbers: Numbers) -> Expression:
 
 def _may_be_cents(profile: Profile) -> bool:
     """Whole numbers only, most of three and more digits, under a name that does not say dong."""
-    if profile.numbers is None or not profile.numbers.whole or profile.numbers.marks or profile.numbers.thousands:
+    if (
+        profile.numbers is None
+        or not profile.numbers.whole
+        or profile.numbers.marks
+        or profile.numbers.thousands
+    ):
         return False
     values = [value for value in profile.counts if re.fullmatch(r"-?\d+", value)]
     long = [value for value in values if len(value.lstrip("-")) >= 3]
@@ -216,7 +230,9 @@ def _boolean(profile: Profile) -> Expression:
         f"when {literal(value.strip().lower())} then {literal('true' if fold(value) in _TRUE else 'false')}"
         for value in sorted({value.strip().lower() for value in profile.counts})
     )
-    return Expression(f"case lower(trim({identifier(profile.name)})) {arms} else {identifier(profile.name)} end")
+    return Expression(
+        f"case lower(trim({identifier(profile.name)})) {arms} else {identifier(profile.name)} end"
+    )
 
 
 def _currency(profile: Profile) -> Expression:
@@ -239,7 +255,9 @@ def _values(column: Column, profile: Profile, vocabulary: dict[str, str]) -> Exp
         if known:
             arms.append(f"    when {literal(value)} then {literal(known)}")
             if column.name == "status" and fold(value).removeprefix("wc ") in DOUBTFUL_STATUSES:
-                choices.append(f"{value!r} ({count} rows of the sample) is taken for {known}: does it bring money?")
+                choices.append(
+                    f"{value!r} ({count} rows of the sample) is taken for {known}: does it bring money?"
+                )
                 look.append(f"status {value!r} → {known}")
         else:
             choices.append(
@@ -278,11 +296,15 @@ def _identifier(table: str, column: Column, profile: Profile) -> Expression:
     sql = name
     if any(value != value.strip() for value in profile.counts):
         sql = f"trim({sql})"
-    fractions = sum(count for value, count in profile.counts.items() if re.fullmatch(r"\d+\.0", value.strip()))
+    fractions = sum(
+        count for value, count in profile.counts.items() if re.fullmatch(r"\d+\.0", value.strip())
+    )
     if fractions > 0.5 * profile.filled:
         sql = f"regexp_replace({sql}, '\\.0$', '')"
     if is_reference or column.name == "customer_id":
-        guests = [value for value, count in profile.counts.items() if fold(value) in GUESTS or value in GUESTS]
+        guests = [
+            value for value, count in profile.counts.items() if fold(value) in GUESTS or value in GUESTS
+        ]
         guests = [value for value in guests if not value.isdigit() or profile.counts[value] > 1]
         if guests and is_reference and table == "orders":
             for value in guests:

@@ -17,11 +17,11 @@ from scripts.contract import TABLES, Column, Kind, Table
 from scripts.starter import vocabulary
 from scripts.starter.profiling import Numbers, Profile
 from scripts.starter.scanning import FileGroup
-from scripts.starter.vocabulary import DISTINCTIVE, THRESHOLD, fold, meaning, name_score
+from scripts.starter.vocabulary import DISTINCTIVE, THRESHOLD, fold, meaning, name_score, word_set
 
 # Values that shops write where there is no customer: WooCommerce gives guests the number 0.
 GUESTS = frozenset({"0", "-1", "guest", "gast", "khach le", "invite", "n/a", "-", "none", "null"})
-_TRUTHS = frozenset("true false t f yes no y n 1 0 ja nein oui non si co khong".split())
+_TRUTHS = word_set("true false t f yes no y n 1 0 ja nein oui non si co khong")
 _VALUES = {
     ("orders", "status"): (vocabulary.ORDER_STATUSES, 0.5),
     ("subscriptions", "billing_interval"): (vocabulary.BILLING_INTERVALS, 0.9),

@@ -11,7 +11,7 @@ import duckdb
 
 from scripts.contract import CURRENCIES
 from scripts.starter.scanning import FileGroup
-from scripts.starter.vocabulary import fold, is_personal_name
+from scripts.starter.vocabulary import fold, is_personal_name, word_set
 
 # So much of a column must be of a type to be of that type; the rest is for landing to refuse, with its reason.
 TYPICAL_SHARE = 0.9
@@ -186,7 +186,9 @@ def _profile(
         and _share(counts, distinct, _PHONE) >= TYPICAL_SHARE
         and _is_phone_like(name, distinct, letters)
     )
-    result.is_person = not numeric and len(distinct) > 3 and _share(counts, distinct, _PERSON) >= 0.6
+    named = sum(bool(_PERSON.fullmatch(value.strip())) for value in distinct)
+    # Of the different values, not of the rows: half of all customers may live in the United Kingdom.
+    result.is_person = not numeric and len(distinct) > 3 and named >= 0.6 * len(distinct)
     has_address = _share(counts, distinct, _IPV4) >= TYPICAL_SHARE
     personal_name = (
         is_personal_name(name) and not (numeric and not result.is_phone) and not result.is_currency
@@ -425,9 +427,9 @@ def _speaks_of_time(name: str) -> bool:
     words = set(fold(name).split())
     return bool(
         words
-        & set(
-            "date day time timestamp datum tag created updated at on datetime ngay fecha jour started ended canceled "
-            "cancelled since created bestelldatum seit when start end utc".split()
+        & word_set(
+            "date day time timestamp datum tag created updated at on datetime ngay fecha jour started "
+            "ended canceled cancelled since created bestelldatum seit when start end utc"
         )
     ) or any(part in fold(name) for part in ("date", "datum", "timestamp"))
 

@@ -44,7 +44,7 @@ _FORMATS = {
     ".json": "jsonl",
 }
 # The extensions from which landing tells the format by itself.
-_PLAIN_EXTENSIONS = {"csv": {".csv"}, "parquet": {".parquet"}, "jsonl": {".jsonl"}}
+_PLAIN_EXTENSIONS = {"csv": {".csv", ".tsv"}, "parquet": {".parquet"}, "jsonl": {".jsonl", ".ndjson"}}
 _ADVICE = {
     ".xlsx": "an Excel workbook: save each sheet as CSV (UTF-8)",
     ".xls": "an Excel workbook: save each sheet as CSV (UTF-8)",
@@ -257,7 +257,7 @@ def _csv_layout(path: Path, encoding: str) -> Layout:
             delimiter,
             has_header=False,
         )
-    return Layout("csv", tuple(_distinct_names(header)), encoding, delimiter)
+    return Layout("csv", _names(header), encoding, delimiter)
 
 
 def _parse(text: str, delimiter: str) -> list[list[str]]:
@@ -276,18 +276,14 @@ def _looks_like_data(header: list[str]) -> bool:
     )
 
 
-def _distinct_names(header: list[str]) -> list[str]:
-    """Name the columns as DuckDB does: a name used twice gets a number, an empty one its place."""
-    names: list[str] = []
+def _names(header: list[str]) -> tuple[str, ...]:
+    """Name the columns as landing does: trimmed, a blank one by its place; two of one name are an error there too."""
+    names = tuple(cell.strip() or f"column{place}" for place, cell in enumerate(header, start=1))
     seen: set[str] = set()
-    for place, cell in enumerate(header):
-        name = base = cell or f"column{place:0{len(str(len(header) - 1))}d}"
-        number = 1
-        while name.lower() in seen:
-            name = f"{base}_{number}"
-            number += 1
-        seen.add(name.lower())
-        names.append(name)
+    for name in names:
+        if name.casefold() in seen:
+            raise _UnreadableError(f"two columns are called {name!r}: rename one")
+        seen.add(name.casefold())
     return names
 
 
@@ -308,7 +304,7 @@ def _jsonl_layout(path: Path, encoding: str) -> Layout:
             columns.update(dict.fromkeys(row))
     if not columns:
         raise _UnreadableError("empty")
-    return Layout("jsonl", tuple(columns), encoding)
+    return Layout("jsonl", _names(list(columns)), encoding)
 
 
 def _parquet_layout(path: Path) -> Layout:
@@ -335,7 +331,9 @@ def _path(path: Path) -> str:
 def _grouped(layouts: dict[str, Layout], everything: Sequence[str]) -> list[FileGroup]:
     by_shape: dict[tuple[str, str, tuple[str, ...], str, bool], list[str]] = {}
     for name, layout in layouts.items():
-        key = (_pattern(name), layout.format, layout.columns, layout.delimiter, layout.has_header)
+        # JSON lines have no order of columns.
+        columns = tuple(sorted(layout.columns)) if layout.format == "jsonl" else layout.columns
+        key = (_pattern(name), layout.format, columns, layout.delimiter, layout.has_header)
         by_shape.setdefault(key, []).append(name)
     groups = []
     for (pattern, *_), names in by_shape.items():

@@ -49,7 +49,6 @@ def adapter(
         "# Where the exports lie, unless --data says otherwise; relative to this file.",
         f"data: {_scalar(_data_path(data, target))}",
         "",
-        "vars:",
     ]
     lines += _variables(currencies, looks)
     lines += [
@@ -98,11 +97,34 @@ def _currencies(guesses: Guesses) -> Counter[str]:
 
 def currency_of(profile: Profile) -> str | None:
     """The currency that an amount's marks (12,00 €) or its column's name (`Total (EUR)`) speak of."""
-    marks = {SYMBOL_CURRENCIES.get(mark, mark.upper()) for mark in (profile.numbers.marks if profile.numbers else ())}
+    marks = {
+        SYMBOL_CURRENCIES.get(mark, mark.upper())
+        for mark in (profile.numbers.marks if profile.numbers else ())
+    }
     marks = {"VND" if mark in ("VNĐ", "Đ") else mark for mark in marks}
-    words = {word.upper() for word in re.findall(r"[A-Za-z]{3}", profile.name.replace("_", " ")) if len(word) == 3}
-    usual = {"EUR", "USD", "GBP", "VND", "CHF", "JPY", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "INR", "SGD", "THB"}
-    found = (marks & usual) or ({w for w in words if w in usual and re.search(rf"\b{w}\b", _spaced(profile.name), re.I)})
+    words = {
+        word.upper() for word in re.findall(r"[A-Za-z]{3}", profile.name.replace("_", " ")) if len(word) == 3
+    }
+    usual = {
+        "EUR",
+        "USD",
+        "GBP",
+        "VND",
+        "CHF",
+        "JPY",
+        "CAD",
+        "AUD",
+        "SEK",
+        "NOK",
+        "DKK",
+        "PLN",
+        "INR",
+        "SGD",
+        "THB",
+    }
+    found = (marks & usual) or (
+        {w for w in words if w in usual and re.search(rf"\b{w}\b", _spaced(profile.name), re.I)}
+    )
     return next(iter(found)) if len(found) == 1 else None
 
 
@@ -111,29 +133,35 @@ def _spaced(name: str) -> str:
 
 
 def _variables(currencies: Counter[str], looks: dict[str, list[str]]) -> list[str]:
-    lines = ["  # Where days and months are cut: an IANA name such as Europe/London, Asia/Ho_Chi_Minh, America/New_York."]
-    lines.append("  # CHOOSE: business_timezone: Europe/London")
-    lines.append("  # ISO 4217; every amount in the marts is in this currency.")
-    if currencies:
-        best, count = currencies.most_common(1)[0]
-        if len(currencies) > 1:
-            others = ", ".join(f"{code} {n}" for code, n in currencies.most_common(6)[1:])
-            lines.append(
-                f"  # CHOOSE: the most frequent ({best} {count}; also {others}). Amounts in another need `exchange_rates`."
-            )
-            looks.setdefault("orders", []).append("several currencies: exchange_rates needed")
-        lines.append(f"  reporting_currency: {best}")
-    else:
-        # A mapping with nothing in it is no mapping.
-        lines = ["# vars:", *(f"# {line[2:].removeprefix('# ')}" for line in lines)]
-        lines.append("# CHOOSE: no currency was found:   reporting_currency: EUR")
-    return lines
+    zone = [
+        "Where days and months are cut: an IANA name such as Europe/London, Asia/Ho_Chi_Minh, America/New_York.",
+        "CHOOSE: business_timezone: Europe/London",
+        "ISO 4217; every amount in the marts is in this currency.",
+    ]
+    if not currencies:
+        # A mapping with nothing in it is no mapping: all of it is a comment.
+        lines = [
+            "vars:",
+            *(f"  {line}" for line in (*zone, "CHOOSE: none was found. reporting_currency: EUR")),
+        ]
+        return [f"# {line}" for line in lines]
+    lines = ["vars:", *(f"  # {line}" for line in zone)]
+    best, count = currencies.most_common(1)[0]
+    if len(currencies) > 1:
+        others = ", ".join(f"{code} {n}" for code, n in currencies.most_common(6)[1:])
+        lines.append(
+            f"  # CHOOSE: the most frequent ({best} {count}; also {others}). Others need `exchange_rates`."
+        )
+        looks.setdefault("orders", []).append("several currencies: exchange_rates needed")
+    return [*lines, f"  reporting_currency: {best}"]
 
 
 # ---------------------------------------------------------------------------------------------------------- a table
 
 
-def _table(guess: Guess, profiles: list[Profile], currencies: Counter[str], guesses: Guesses) -> tuple[list[str], list[str]]:
+def _table(
+    guess: Guess, profiles: list[Profile], currencies: Counter[str], guesses: Guesses
+) -> tuple[list[str], list[str]]:
     table = guess.table
     look: list[str] = list(guess.remarks)
     lines = [f"  {table.name}:"]
@@ -145,7 +173,7 @@ def _table(guess: Guess, profiles: list[Profile], currencies: Counter[str], gues
     elif guess.lines and table.name == "orders":
         lines += _orders_of_lines(guess, entries)
     elif table.name == "order_items" and "line_number" in guess.derived:
-        lines += _numbered_items(guess, entries)
+        lines += _numbered_items(guess, entries, look)
     elif table.name in SUMMED and not _is_unique(guess):
         lines += _summed(guess, entries, look)
     else:
@@ -195,7 +223,9 @@ def _entries(guess: Guess, look: list[str]) -> list[_Entry]:
             entries.append(_Entry(column.name, made.sql, made.choices))
         elif column.name == "product_id" and column.name in guess.derived:
             name = guess.matches["product_name"].profile
-            entries.append(_Entry(column.name, identifier(name.name), ("no product number found: the name is taken.",)))
+            entries.append(
+                _Entry(column.name, identifier(name.name), ("no product number found: the name is taken.",))
+            )
             look.append("product_id: the name is taken")
         elif column.name == guess.table.key[0] and guess.makeshift_key:
             entries.append(_makeshift_key(guess, column.name, look))
@@ -203,7 +233,9 @@ def _entries(guess: Guess, look: list[str]) -> list[_Entry]:
             entries.append(_Entry("currency", literal(constant)))
         elif column.name == "status" and guess.cancelled_at is not None:
             cancelled = identifier(guess.cancelled_at.name)
-            entries.append(_Entry("status", f"case when {cancelled} is not null then 'cancelled' else 'completed' end"))
+            entries.append(
+                _Entry("status", f"case when {cancelled} is not null then 'cancelled' else 'completed' end")
+            )
         elif column.name not in guess.derived:
             entries.append(_Entry(column.name, None))
     return entries
@@ -220,10 +252,17 @@ def _adjusted(guess: Guess, name: str, profile: Profile, made: Expression) -> Ex
             (*made.choices, f"an order with a date in {cancelled} is taken for cancelled."),
             made.look,
         )
-    if name == "product_id" and guess.table.name == "order_items" and profile.filled_share < 1 and "product_name" in guess.matches:
+    if (
+        name == "product_id"
+        and guess.table.name == "order_items"
+        and profile.filled_share < 1
+        and "product_name" in guess.matches
+    ):
         other = identifier(guess.matches["product_name"].profile.name)
         return Expression(
-            f"coalesce(nullif({made.sql}, ''), {other})", (*made.choices, "where it is empty, the name is taken."), made.look
+            f"coalesce(nullif({made.sql}, ''), {other})",
+            (*made.choices, "where it is empty, the name is taken."),
+            made.look,
         )
     if name == "gross_amount" and guess.discount_is_taken_off is not None:
         return _before_discount(guess, profile, made)
@@ -242,13 +281,21 @@ def _before_discount(guess: Guess, profile: Profile, made: Expression) -> Expres
     if guess.discount_is_certain:
         if not guess.discount_is_taken_off:
             return made
-        remark = f"{total} is after the discount (the lines of the orders prove it), gross_amount is before it."
+        remark = (
+            f"{total} is after the discount (the lines of the orders prove it), gross_amount is before it."
+        )
         return Expression(added, (*made.choices, remark), made.look)
     if guess.discount_is_taken_off:
         question = f"is {total} after the discount in {reduced}? Taken: yes, so the discount is added. If not, use:\n{made.sql}"
-        return Expression(added, (*made.choices, question), (*made.look, "gross_amount: before or after discount?"))
-    question = f"is {total} after the discount in {reduced}? Taken: no, it is before. If it is after, use:\n{added}"
-    return Expression(made.sql, (*made.choices, question), (*made.look, "gross_amount: before or after discount?"))
+        return Expression(
+            added, (*made.choices, question), (*made.look, "gross_amount: before or after discount?")
+        )
+    question = (
+        f"is {total} after the discount in {reduced}? Taken: no, it is before. If it is after, use:\n{added}"
+    )
+    return Expression(
+        made.sql, (*made.choices, question), (*made.look, "gross_amount: before or after discount?")
+    )
 
 
 def _makeshift_key(guess: Guess, name: str, look: list[str]) -> _Entry:
@@ -263,7 +310,9 @@ def _makeshift_key(guess: Guess, name: str, look: list[str]) -> _Entry:
     look.append(f"{name}: made up, the file has none")
     note = "the file has no number of its own; this one is put together"
     note += (
-        " and changes when rows are moved: export one if you can." if None in guess.makeshift_key else " and unique so far."
+        " and changes when rows are moved: export one if you can."
+        if None in guess.makeshift_key
+        else " and unique so far."
     )
     return _Entry(name, f"concat_ws('/', {', '.join(parts)})", (note,))
 
@@ -281,7 +330,8 @@ def _is_unique(guess: Guess) -> bool:
     rows = list(zip(*columns, strict=True))
     # A day in an export of clicks has a time: two clicks of a day are two keys until the time is cut.
     with_time = any(
-        (dates := guess.matches[name].profile.dates) is not None and dates.has_time for name in guess.table.key
+        (dates := guess.matches[name].profile.dates) is not None and dates.has_time
+        for name in guess.table.key
     )
     return not with_time and len(set(rows)) == len(rows)
 
@@ -353,7 +403,9 @@ def _orders_of_lines(guess: Guess, entries: list[_Entry]) -> list[str]:
         comments = ("stands once per order, or is repeated on each line: taken once.",)
     if gross is None:
         entries = [
-            _Entry(entry.name, entry.sql, (*comments, *entry.comments)) if entry.name == "gross_amount" else entry
+            _Entry(entry.name, entry.sql, (*comments, *entry.comments))
+            if entry.name == "gross_amount"
+            else entry
             for entry in entries
         ]
     else:
@@ -370,8 +422,8 @@ def _sum(value: str, original: Profile) -> str:
     """The sum as text; if a value is no number, that value instead, so that landing refuses the order and shows it."""
     text = identifier(original.name) if original.is_text else f"cast({identifier(original.name)} as varchar)"
     return (
-        f"case when bool_or({value} is null) then any_value({text}) filter (where {value} is null) "
-        f"else cast(sum({value}) as varchar) end"
+        f"case when count({value}) = count(*) then cast(sum({value}) as varchar) "
+        f"else min({text}) filter (where {value} is null) end"
     )
 
 
@@ -392,7 +444,9 @@ def _positive_lines(guess: Guess) -> list[str]:
     else:
         return []
     conditions = []
-    if quantity is not None and any(value.strip().startswith("-") or value.strip() in ("0", "0.0") for value in quantity.counts):
+    if quantity is not None and any(
+        value.strip().startswith("-") or value.strip() in ("0", "0.0") for value in quantity.counts
+    ):
         conditions.append(f"({amount_sql(quantity)} > 0 or {amount_sql(quantity)} is null)")
     if price is not None and any(value.strip().startswith("-") for value in price.counts):
         conditions.append(f"({amount_sql(price)} >= 0 or {amount_sql(price)} is null)")
@@ -404,7 +458,7 @@ def _positive_lines(guess: Guess) -> list[str]:
     ]
 
 
-def _numbered_items(guess: Guess, entries: list[_Entry]) -> list[str]:
+def _numbered_items(guess: Guess, entries: list[_Entry], look: list[str]) -> list[str]:
     order_id = guess.matches["order_id"].profile
     number = _Entry(
         "line_number",
@@ -414,8 +468,15 @@ def _numbered_items(guess: Guess, entries: list[_Entry]) -> list[str]:
     numbered = [number if entry.name == "line_number" else entry for entry in entries]
     if not any(entry.name == "line_number" for entry in numbered):
         numbered.insert(1, number)
-    lines = ["    query: |"]
-    return lines + _select(numbered, ["from source", *_positive_lines(guess)])
+    where = _positive_lines(guess)
+    if where:
+        look[:] = [line for line in look if not line.endswith("negative values")]
+        look.append("lines with a negative amount are left out")
+        numbered = [
+            _Entry(entry.name, entry.sql, tuple(c for c in entry.comments if "are negative" not in c))
+            for entry in numbered
+        ]
+    return ["    query: |", *_select(numbered, ["from source", *where])]
 
 
 def _summed(guess: Guess, entries: list[_Entry], look: list[str]) -> list[str]:
@@ -440,7 +501,11 @@ def _summed(guess: Guess, entries: list[_Entry], look: list[str]) -> list[str]:
             lines.append(f"          {entry.sql} as {entry.name},")
     if guess.table.name == "usage_events" and "uses" not in guess.matches:
         lines.append("          count(*) as uses,")
-    lines += ["          min(_source_row) as _source_row", "      from source", f"      group by {', '.join(str(e.sql) for e in key)}"]
+    lines += [
+        "          min(_source_row) as _source_row",
+        "      from source",
+        f"      group by {', '.join(str(e.sql) for e in key)}",
+    ]
     look.append("rows of one key are added up")
     return lines
 
@@ -455,7 +520,10 @@ def _joined(guess: Guess, entries: list[_Entry]) -> list[str]:
     if source.quantity:
         value = f"{amount_sql(source.quantity)} * {value}"
     what = "lines" if source.quantity else "payments"
-    comments = [f"the orders have no amount: their {what} are added" + (", without shipping." if source.quantity else ".")]
+    comments = [
+        f"the orders have no amount: their {what} are added"
+        + (", without shipping." if source.quantity else ".")
+    ]
     cents = expression("orders", TABLES["orders"].column("gross_amount"), source.amount)
     if any("in cents" in choice for choice in cents.choices):
         comments.append("in cents? Then use:\ncast(try_cast(_amount as decimal(18, 4)) / 100 as varchar)")
@@ -473,7 +541,9 @@ def _joined(guess: Guess, entries: list[_Entry]) -> list[str]:
         f"          group by {name}",
         "      )",
     ]
-    return lines + _select(with_gross, ["from source", f"left join amounts on _amount_order = {identifier(order_id.name)}"])
+    return lines + _select(
+        with_gross, ["from source", f"left join amounts on _amount_order = {identifier(order_id.name)}"]
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- comments
@@ -492,7 +562,9 @@ def _comments(texts: tuple[str, ...], indent: str, mark: str) -> list[str]:
     lines = []
     for text in texts:
         sentence, *sql = text.split("\n")
-        wrapped = textwrap.wrap(_visible(sentence), _WIDTH - len(indent) - 10, break_long_words=False, break_on_hyphens=False)
+        wrapped = textwrap.wrap(
+            _visible(sentence), _WIDTH - len(indent) - 10, break_long_words=False, break_on_hyphens=False
+        )
         lines += [f"{indent}{mark}{'CHOOSE: ' if i == 0 else '  '}{line}" for i, line in enumerate(wrapped)]
         lines += [f"{indent}{mark}  {_visible(line)}" for line in sql]
     return lines
@@ -568,12 +640,16 @@ def _incomplete(guess: Guess) -> list[str]:
         body += _comments(entry.comments, _COLUMN, "# ")
         mark = "  # required" if entry.name in guess.missing else ""
         if entry.sql is None:
-            body.append(f"{_COLUMN}{entry.name}: ?{mark}{_candidates_comment(entry.name, guess, guess.profiles)}")
+            body.append(
+                f"{_COLUMN}{entry.name}: ?{mark}{_candidates_comment(entry.name, guess, guess.profiles)}"
+            )
         else:
             body += _mapped(entry.name, entry.sql)
     used = {match.profile.name for match in guess.matches.values()}
     body += [
-        f"    # not used: {_visible(identifier(p.name))}{samples_comment(p)}" for p in guess.profiles if p.name not in used
+        f"    # not used: {_visible(identifier(p.name))}{samples_comment(p)}"
+        for p in guess.profiles
+        if p.name not in used
     ]
     return [*lines, *(f"  # {line[2:]}" for line in body), ""]
 
