@@ -43,7 +43,6 @@ _HANDLER = ProgressHandler()
 def start_logging() -> None:
     """Send the lines of logger `tenure` to stderr: bare on a terminal, else with the time. Repeatable."""
     LOGGER.setLevel(logging.INFO)
-    LOGGER.propagate = False
     bare = sys.stderr.isatty()
     _HANDLER.setFormatter(
         logging.Formatter(

@@ -55,10 +55,10 @@ def write_json(target: Path, content: Any) -> None:
 
     Dates become ISO texts, decimals and paths texts, sets sorted lists.
     """
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=_plain)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     with temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, ensure_ascii=False, default=_plain)
-        file.write("\n")
+        file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(target)

@@ -1,0 +1,344 @@
+"""The night as an orchestrator sees it: exit codes, records, and no work done twice.
+
+Landing, dbt and validation have their own tests; here they are replaced, for these tests are about what the
+night makes of them. Publishing, locking and records are the real ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import small_warehouse
+
+from scripts import cli
+from scripts.building import BuildResult
+from scripts.errors import CheckFailedError, ConfigurationError, LandingError
+from scripts.locking import warehouse_lock
+from scripts.nightly import compute_fingerprint, fingerprinted_files
+from scripts.publishing import current_publication, rollback
+from scripts.runs import run_order
+from scripts.settings import PROJECT_ROOT, Settings
+
+STEPS = ("land", "build", "validate", "publish")
+
+
+@dataclasses.dataclass
+class Landed:
+    """As landing's result: what was landed, in numbers."""
+
+    tables: dict[str, int]
+
+
+class Night:
+    """A night on a small project. What landing brings can be changed between runs; `built` counts builds."""
+
+    def __init__(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.settings = settings
+        self.batch_id = 1
+        self.timezone = "UTC"
+        self.built = 0
+        self.options: tuple[date | None, bool] | None = None
+        self.monkeypatch = monkeypatch
+        monkeypatch.setattr(Settings, "from_environment", classmethod(lambda cls: settings))
+        self.replace("land", self.land)
+        self.replace("build", self.build)
+        self.replace("validate", lambda settings, run_id: None)
+
+    def replace(self, step: str, function: Callable[..., Any]) -> None:
+        home = {"land": "scripts.landing", "validate": "scripts.validating"}.get(step, "scripts.nightly")
+        self.monkeypatch.setattr(f"{home}.{step}", function)
+
+    def land(self, settings: Settings, source: str, data: Path | None) -> Landed:
+        small_warehouse.land(settings, self.batch_id, self.timezone)
+        return Landed({"orders": 3})
+
+    def build(self, settings: Settings, as_of: date | None, full_refresh: bool) -> BuildResult:
+        self.built += 1
+        self.options = (as_of, full_refresh)
+        small_warehouse.build(settings, self.batch_id)
+        return BuildResult({"model": 4}, ("a warning",), 1.5, settings.warehouse / "console.log")
+
+    def run(self, *arguments: str) -> int:
+        """The exit code of `python -m scripts nightly --source shop ARGUMENTS`."""
+        self.monkeypatch.setattr(sys, "argv", ["scripts", "nightly", "--source", "shop", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code if isinstance(ended.value.code, int) else 0
+
+    def records(self) -> list[dict[str, Any]]:
+        """All records, the oldest first."""
+        records = [json.loads(path.read_text()) for path in self.settings.runs.iterdir()]
+        return sorted(records, key=lambda record: run_order(record["run_id"]))
+
+
+@pytest.fixture
+def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Night:
+    project = tmp_path / "project"
+    for file in ("dbt_project.yml", "models/core/dim.sql", "seeds/tiers.csv", "scripts/landing.py"):
+        (project / file).parent.mkdir(parents=True, exist_ok=True)
+        (project / file).write_text("as it was")
+    return Night(Settings(warehouse=tmp_path / "warehouse", project_root=project), monkeypatch)
+
+
+def test_good_night(night: Night, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert night.run("--as-of", "2011-03-09", "--full-refresh", "--data", str(tmp_path)) == 0
+    (record,) = night.records()
+    assert (record["status"], record["exit_code"], record["error"]) == ("published", 0, None)
+    assert (record["source"], record["data"]) == ("shop", str(tmp_path))
+    assert (record["as_of"], record["full_refresh"]) == ("2011-03-09", True)
+    assert night.options == (date(2011, 3, 9), True)
+    assert [(step["step"], step["status"]) for step in record["steps"]] == [(step, "ok") for step in STEPS]
+    assert all(step["seconds"] >= 0 for step in record["steps"])
+    land, build, _, publish = record["steps"]
+    assert land["counts"] == {"tables": {"orders": 3}}
+    assert build["counts"]["nodes"] == {"model": 4}
+    assert build["counts"]["warnings"] == ["a warning"]
+    assert publish["counts"]["marts"]["dim_customers"] == 5
+    publication = current_publication(night.settings)
+    assert publication is not None
+    assert publication.run_id == record["run_id"]
+    assert record["publication"]["path"] == str(publication.path)
+    assert record["publication"]["as_of_date"] == "2011-03-09"
+    assert record["started_at"] <= record["ended_at"]
+    shown = capsys.readouterr()
+    assert "Customers                43, of whom 23 active" in shown.out
+    assert "publish: done in" in shown.err
+    assert not (night.settings.warehouse / ".lock.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "exit_code"),
+    [
+        ("land", LandingError("orders.csv, line 7: cut off"), 3),
+        ("land", ConfigurationError("no adapter shop"), 2),
+        ("build", CheckFailedError("dbt found 1 failing"), 1),
+        ("build", ConfigurationError("dbt refused the project"), 2),
+        ("validate", CheckFailedError("1 failed expectation"), 1),
+        ("publish", CheckFailedError("a difference"), 1),
+        ("land", ZeroDivisionError("ours"), 5),
+        ("build", ZeroDivisionError("ours"), 5),
+        ("validate", ZeroDivisionError("ours"), 5),
+        ("publish", ZeroDivisionError("ours"), 5),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_failing_step(
+    night: Night, capsys: pytest.CaptureFixture[str], step: str, error: Exception, exit_code: int
+) -> None:
+    assert night.run() == 0
+    published = current_publication(night.settings)
+    night.batch_id = 2
+    capsys.readouterr()
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise error
+
+    night.replace(step, fail)
+    assert night.run() == exit_code
+    record = night.records()[-1]
+    assert (record["status"], record["exit_code"]) == ("failed", exit_code)
+    assert record["error"] == {"type": type(error).__name__, "message": str(error)}
+    statuses = {entry["step"]: entry["status"] for entry in record["steps"]}
+    assert statuses == dict.fromkeys(STEPS[: STEPS.index(step)], "ok") | {step: "failed"}
+    assert record["ended_at"] is not None
+    assert record["publication"] is None
+    shown = capsys.readouterr()
+    assert str(error) in shown.err
+    assert ("Traceback" in shown.err) == (exit_code == 5)
+    assert shown.out == ""
+    assert current_publication(night.settings) == published
+    with warehouse_lock(night.settings, "test"):
+        pass
+
+
+def test_what_a_check_found_is_kept_when_it_stops_the_night(night: Night) -> None:
+    def fail(settings: Settings, run_id: str) -> None:
+        error = CheckFailedError("1 failed")
+        error.result = Landed({"raw.orders": 7})  # type: ignore[attr-defined]
+        raise error
+
+    night.replace("validate", fail)
+    assert night.run() == 1
+    assert night.records()[0]["steps"][-1]["counts"] == {"tables": {"raw.orders": 7}}
+
+
+def test_personal_data_in_a_mart_is_not_published(night: Night) -> None:
+    def build(settings: Settings, as_of: date | None, full_refresh: bool) -> None:
+        small_warehouse.build(settings)
+        with duckdb.connect(str(settings.build_database)) as connection:
+            connection.execute("create or replace table marts.dim_contacts as select 'a@b.example' as email")
+
+    night.replace("build", build)
+    assert night.run() == 1
+    assert night.records()[0]["steps"][-1] | {"seconds": 0} == {
+        "step": "publish",
+        "status": "failed",
+        "seconds": 0,
+        "counts": {},
+    }
+    assert current_publication(night.settings) is None
+
+
+def test_second_run_is_told_who_holds_the_lock(night: Night, capsys: pytest.CaptureFixture[str]) -> None:
+    with warehouse_lock(night.settings, "nightly", "20261121T203000Z"):
+        assert night.run() == 4
+    told = capsys.readouterr().err
+    assert f"process {os.getpid()} on " in told
+    assert "(nightly, run 20261121T203000Z) since 20" in told
+    (record,) = night.records()
+    assert (record["status"], record["exit_code"], record["steps"]) == ("failed", 4, [])
+    assert night.built == 0
+
+
+def test_build_file_open_elsewhere(night: Night) -> None:
+    small_warehouse.land(night.settings, 1)
+    hold = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('ready', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(night.settings.build_database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "ready\n"
+        assert night.run() == 4
+        client.communicate()
+    assert str(client.pid) in night.records()[0]["error"]["message"]
+
+
+@pytest.mark.parametrize(("error", "exit_code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
+def test_interrupted_night(night: Night, error: BaseException, exit_code: int) -> None:
+    def interrupt(*arguments: Any) -> None:
+        raise error
+
+    night.replace("build", interrupt)
+    assert night.run() == exit_code
+    (record,) = night.records()
+    assert (record["status"], record["exit_code"]) == ("interrupted", exit_code)
+    assert record["steps"][-1]["status"] == "failed"
+
+
+def test_record_of_a_run_in_progress(night: Night) -> None:
+    """A run that is killed can't write any more: what it leaves says how far it was."""
+    seen: list[dict[str, Any]] = []
+
+    def validate(settings: Settings, run_id: str) -> None:
+        seen.append(json.loads((settings.runs / f"{run_id}.json").read_text()))
+
+    night.replace("validate", validate)
+    assert night.run() == 0
+    assert (seen[0]["status"], seen[0]["exit_code"]) == ("running", None)
+    assert [step["status"] for step in seen[0]["steps"]] == ["ok", "ok", "running"]
+
+
+@pytest.mark.parametrize("wrong", [("--as-of", "30/06/2011"), ("--keep", "0"), ("--data", "/no/such/folder")])
+def test_wrong_usage(night: Night, capsys: pytest.CaptureFixture[str], wrong: tuple[str, str]) -> None:
+    assert night.run(*wrong) == 2
+    assert wrong[1] in capsys.readouterr().err
+    assert not night.settings.warehouse.exists()
+
+
+def test_no_work_twice(night: Night, capsys: pytest.CaptureFixture[str]) -> None:
+    assert night.run() == 0
+    first = current_publication(night.settings)
+    assert first is not None
+    capsys.readouterr()
+    assert night.run() == 0
+    assert night.built == 1
+    assert current_publication(night.settings) == first
+    record = night.records()[1]
+    assert (record["status"], record["exit_code"]) == ("nothing_new", 0)
+    assert [step["status"] for step in record["steps"]] == ["ok", "skipped", "skipped", "skipped"]
+    assert record["publication"]["run_id"] == first.run_id
+    shown = capsys.readouterr()
+    assert f"Nothing new since publication {first.run_id}" in shown.err
+    assert "Customers  " in shown.out
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["batch", "setting", "as of", "full refresh", "model", "seed", "script", "new model", "lost model"],
+)
+def test_every_reason_to_build_again(night: Night, change: str) -> None:
+    assert night.run() == 0
+    project = night.settings.project_root
+    arguments: tuple[str, ...] = ()
+    match change:
+        case "batch":
+            night.batch_id = 2
+        case "setting":
+            night.timezone = "Europe/London"
+        case "as of":
+            arguments = ("--as-of", "2011-02-28")
+        case "full refresh":
+            arguments = ("--full-refresh",)
+        case "model":
+            (project / "models/core/dim.sql").write_text("another")
+        case "seed":
+            (project / "seeds/tiers.csv").write_text("another")
+        case "script":
+            (project / "scripts/landing.py").write_text("another")
+        case "new model":
+            (project / "models/core/fct.sql").write_text("new")
+        case "lost model":
+            (project / "models/core/dim.sql").unlink()
+    assert night.run(*arguments) == 0
+    assert night.built == 2
+    assert night.records()[1]["status"] == "published"
+
+
+def test_failed_night_is_not_taken_for_done(night: Night) -> None:
+    def fail(settings: Settings, run_id: str) -> None:
+        raise CheckFailedError("1 failed")
+
+    assert night.run() == 0
+    night.batch_id = 2
+    night.replace("validate", fail)
+    assert night.run() == 1
+    assert night.run() == 1, "the second attempt lands nothing new, and must still not pass"
+    night.replace("validate", lambda settings, run_id: None)
+    assert night.run() == 0
+    assert night.built == 4
+
+
+def test_rollback_holds_until_the_next_night(night: Night) -> None:
+    assert night.run() == 0
+    night.batch_id = 2
+    assert night.run() == 0
+    rollback(night.settings)
+    assert night.run() == 0
+    assert night.built == 3
+    assert len(list((night.settings.warehouse / "publications").iterdir())) == 3
+
+
+def test_fingerprint_ignores_what_python_and_editors_leave(night: Night) -> None:
+    small_warehouse.land(night.settings, 1)
+    before = compute_fingerprint(night.settings, None)
+    scripts = night.settings.project_root / "scripts"
+    (scripts / "__pycache__").mkdir()
+    (scripts / "__pycache__" / "landing.cpython-311.pyc").write_bytes(b"compiled")
+    (scripts / ".landing.py.swp").write_text("swap")
+    assert compute_fingerprint(night.settings, None) == before
+    assert compute_fingerprint(night.settings, date(2011, 1, 1)) != before
+
+
+def test_fingerprint_covers_the_project() -> None:
+    files = {str(path.relative_to(PROJECT_ROOT)) for path in fingerprinted_files(PROJECT_ROOT)}
+    assert {
+        "dbt_project.yml",
+        "profiles.yml",
+        "scripts/nightly.py",
+        "scripts/expectations/__init__.py",
+    } <= files
+    assert any(file.startswith("models/") for file in files)
+    assert any(file.startswith("macros/") for file in files)
