@@ -58,9 +58,13 @@ def validate(settings: Settings, run_id: str) -> ValidationResult:
             "Land and build first: python -m scripts land --source NAME."
         )
     publication = current_publication(settings)
+    published_as_of = publication.manifest.get("as_of_date") if publication else None
+    as_of, existing_marts = read_warehouse(settings.build_database, raw.newest_event())
     past = Past(
-        as_of=read_as_of(settings.build_database, raw.newest_event()),
+        as_of=as_of,
+        marts=existing_marts,
         published_rows=publication.rows if publication else {},
+        published_as_of=date.fromisoformat(published_as_of) if published_as_of else None,
     )
     suites = [*raw.suites(past), *marts.suites(past)]
     site = settings.scratch / f"data_docs-{run_id}"
@@ -86,12 +90,13 @@ def validate(settings: Settings, run_id: str) -> ValidationResult:
     return result
 
 
-def read_as_of(database: Path, newest_event: str) -> date | None:
-    """The last day the warehouse knows: the one the build resolved, else the newest event in raw.
+def read_warehouse(database: Path, newest_event: str) -> tuple[date | None, tuple[str, ...]]:
+    """The last day the warehouse knows, and its marts.
 
-    `newest_event` is the query for the latter. None if there is no event, or no table that could hold one:
-    the suites will say so.
+    The day is the one that the build resolved, else what the query `newest_event` gives. None if there is
+    no event, or no table that could hold one: the suites will say so.
     """
+    as_of: date | None = None
     with duckdb.connect(str(database), read_only=True) as connection:
         for query in ('select "as_of_date" from "intermediate"."int_settings"', newest_event):
             try:
@@ -99,8 +104,13 @@ def read_as_of(database: Path, newest_event: str) -> date | None:
             except (duckdb.CatalogException, duckdb.BinderException):
                 continue
             if row is not None and row[0] is not None:
-                return row[0]
-    return None
+                as_of = row[0]
+                break
+        marts = connection.execute(
+            "select table_name from information_schema.tables where table_schema = 'marts' order by "
+            "table_name"
+        ).fetchall()
+    return as_of, tuple(name for (name,) in marts)
 
 
 def _write_docs(settings: Settings, result: ValidationResult, site: Path) -> None:

@@ -33,6 +33,13 @@ class ReadOnlyDialect(duckdb_engine.Dialect):
     def do_rollback(self, connection: Any) -> None:
         """Nothing is written, and a rollback would empty the cursor that is still to be read."""
 
+    def get_schema_names(self, connection: Any, **kw: Any) -> list[str]:
+        """The schemas of this file by their plain names; the inherited ones carry the database's name."""
+        rows = connection.execute(
+            text("select schema_name from duckdb_schemas() where database_name = current_database()")
+        )
+        return [name for (name,) in rows.fetchall()]
+
     def get_pk_constraint(
         self, connection: Any, table_name: str, schema: str | None = None, **kw: Any
     ) -> dict[str, Any]:

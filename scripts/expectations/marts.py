@@ -1,10 +1,503 @@
-"""What is expected of the tables that readers get: schema `marts`."""
+"""What is expected of the tables that readers get: schema `marts`.
+
+dbt has tested keys, relationships, classes and the identities inside a mart. Here each mart is held against
+the last publication, against its own recent past, against its neighbours and against what was landed.
+"""
 
 from __future__ import annotations
 
-from scripts.expectations.queries import Past, Suite
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from great_expectations.expectations.core import (
+    ExpectColumnValuesToBeBetween,
+    ExpectTableRowCountToBeBetween,
+)
+from great_expectations.expectations.expectation import Expectation
+
+from scripts.expectations.findings import Severity
+from scripts.expectations.queries import Past, Suite, figure, no_rows
+from scripts.expectations.raw import current_rows
+from scripts.sql import identifier, literal
+
+# A mart may have lost this share of its rows since the last publication. People and orders do not vanish;
+# the rows of a period mart do when a segment is dropped, so that is only reported.
+LOST_ROWS_SHARE = 0.1
+
+# Sums that are made of the same rounded amounts agree to the last digit; this is for conversions.
+MONEY_TOLERANCE = "0.01"
+RATE_TOLERANCE = "0.000001"
+
+# The last complete month against the six before it.
+MONTHS_COMPARED = 6
+MONTHS_NEEDED = 3
+REVENUE_FACTOR = 3
+RETENTION_DRIFT = 0.25
+CUSTOMERS_NEEDED = 50
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A mart and what is asked of it in general.
+
+    `key` identifies a row in reports. `shares`: columns in [0, 1], each with the condition under which it
+    must have a value, None where it need not. `counts`: columns that are never negative. `is_entity`: one
+    row per person or order, which do not vanish.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    shares: dict[str, str | None] = field(default_factory=dict)
+    counts: tuple[str, ...] = ()
+    is_entity: bool = False
+
+
+_SEGMENT = ("segment_type", "segment_value")
+
+MARTS = (
+    Mart("dim_months", ("month",), is_entity=True),
+    Mart(
+        "dim_customers",
+        ("customer_id",),
+        shares={"probability_alive": None},
+        counts=("order_count", "order_day_count", "tenure_days"),
+        is_entity=True,
+    ),
+    Mart(
+        "fct_orders",
+        ("order_id",),
+        counts=("gross_amount", "discount_amount", "refunded_amount"),
+        is_entity=True,
+    ),
+    Mart(
+        "fct_customer_base",
+        ("month", *_SEGMENT),
+        counts=("base_customers", "installed_customers", "prospects", "ordering_customers"),
+    ),
+    Mart(
+        "rpt_onboarding",
+        ("sign_up_month", *_SEGMENT),
+        shares={"activated_in_7_days_share": None, "activated_in_30_days_share": None},
+        counts=("median_days_to_first_order", "median_days_to_first_use"),
+    ),
+    Mart(
+        "fct_cohort_retention",
+        ("cohort_month", "months_since_first", *_SEGMENT),
+        shares={
+            "retention_rate": '"cohort_size" > 0',
+            "unbounded_retention_rate": '"cohort_size" > 0',
+        },
+    ),
+    Mart(
+        "fct_customer_retention_rate",
+        ("period_type", "period_start", *_SEGMENT),
+        shares={"retention_rate": '"starting_customers" > 0', "churn_rate": '"starting_customers" > 0'},
+    ),
+    Mart(
+        "fct_customer_lifetime_value",
+        ("customer_id",),
+        shares={"probability_alive": None},
+        counts=("order_count", "paid_month_count", "tenure_days"),
+        is_entity=True,
+    ),
+    Mart(
+        "fct_revenue_concentration",
+        ("period_type", "period_start", *_SEGMENT, "decile"),
+        shares={
+            "revenue_share": '"customers" > 0',
+            "cumulative_revenue_share": '"customers" > 0',
+            "top_20_percent_share": '"customers" > 0',
+        },
+    ),
+    Mart(
+        "fct_loyalty_tier_moves",
+        ("month", *_SEGMENT, "from_tier", "to_tier"),
+        shares={"move_rate": '"customers" > 0'},
+        counts=("customers",),
+    ),
+)
 
 
 def suites(past: Past) -> list[Suite]:
-    """One suite for each mart."""
-    return []
+    """One suite for each mart; a mart that is not listed here is only held against the last publication."""
+    own = {
+        "dim_months": _as_of,
+        "dim_customers": _customers,
+        "fct_orders": _orders,
+        "fct_customer_base": _customer_base,
+        "rpt_onboarding": _onboarding,
+        "fct_customer_retention_rate": _retention_rate,
+        "fct_revenue_concentration": _concentration,
+        "fct_loyalty_tier_moves": _tier_moves,
+    }
+    listed = {mart.name for mart in MARTS}
+    others = [Mart(name, ()) for name in past.marts if name not in listed]
+    found = []
+    for mart in (*MARTS, *others):
+        expectations = [*_rows(mart, past), *_shares(mart), *_counts(mart)]
+        if mart.name in own:
+            expectations += own[mart.name]()
+        if expectations:
+            found.append(Suite("marts", mart.name, tuple(expectations), mart.key))
+    return found
+
+
+def _rows(mart: Mart, past: Past) -> Iterator[Expectation]:
+    """Not fewer than readers have now, unless the warehouse is asked for an earlier day."""
+    published = past.published_rows.get(mart.name)
+    if not published:
+        return
+    if past.as_of and past.published_as_of and past.as_of < past.published_as_of:
+        return
+    yield ExpectTableRowCountToBeBetween(
+        description=f"No more than {LOST_ROWS_SHARE:.0%} of the {published} published rows are lost",
+        min_value=math.ceil(published * (1 - LOST_ROWS_SHARE)),
+        severity=(Severity.CRITICAL if mart.is_entity else Severity.WARNING).value,
+        notes="Rows that readers have today would be gone. Did a file vanish, a filter change, a segment "
+        "go? If it is "
+        "meant, publish without this check: python -m scripts publish.",
+    )
+
+
+def _shares(mart: Mart) -> Iterator[Expectation]:
+    for column in mart.shares:
+        yield ExpectColumnValuesToBeBetween(
+            description=f"{column} is a share",
+            column=column,
+            min_value=0,
+            max_value=1,
+            severity=Severity.CRITICAL.value,
+            notes="A share outside 0 to 1 is a defect of the model or of what it joins: do not publish.",
+        )
+    required = {column: condition for column, condition in mart.shares.items() if condition}
+    if required:
+        keys = ", ".join(map(identifier, mart.key))
+        missing = "\nunion all\n".join(
+            f'select {keys}, {literal(column)} as "column"\nfrom "marts".{identifier(mart.name)}\n'
+            f'where "is_complete" and {condition} and {identifier(column)} is null'
+            for column, condition in required.items()
+        )
+        yield no_rows(
+            "Complete periods with customers have their rates",
+            missing,
+            Severity.CRITICAL,
+            expected="a value",
+            todo="Readers would see a gap where the number is known: a defect of the model.",
+        )
+
+
+def _counts(mart: Mart) -> Iterator[Expectation]:
+    for column in mart.counts:
+        yield ExpectColumnValuesToBeBetween(
+            description=f"{column} is not negative",
+            column=column,
+            min_value=0,
+            severity=Severity.CRITICAL.value,
+            notes="Nothing that is counted here can be negative: a defect of the model or of what it joins.",
+        )
+
+
+def _as_of() -> Iterator[Expectation]:
+    yield no_rows(
+        "The last day known is not after the last load",
+        """select "months"."as_of_date", "loads"."loaded_on"
+from (select max("as_of_date") as "as_of_date" from "marts"."dim_months") as "months"
+cross join (select cast(max("loaded_at") as date) as "loaded_on" from "raw"."loads") as "loads"
+-- Somewhere east of Greenwich it may be tomorrow already.
+where "months"."as_of_date" > "loads"."loaded_on" + 1""",
+        Severity.WARNING,
+        expected="as_of_date at most the day of the last load",
+        todo="Days without any data count as observed: customers lapse, and periods are complete that "
+        "are not. Land "
+        "newer data, or build with an earlier --as-of.",
+    )
+
+
+def _customers() -> Iterator[Expectation]:
+    yield _agree(
+        "Four marts count the same customers",
+        {
+            "dim_customers": """select count(*) from "marts"."dim_customers" where "is_customer"
+""",
+            "fct_customer_lifetime_value": """select count(*) from "marts"."fct_customer_lifetime_value"
+""",
+            "fct_customer_base": """select coalesce(max_by("base_customers", "month"), 0)
+            from "marts"."fct_customer_base"
+            where "segment_type" = 'all'""",
+            "fct_cohort_retention": """select coalesce(sum("cohort_size"), 0)
+            from "marts"."fct_cohort_retention"
+            where "segment_type" = 'all' and "months_since_first" = 0""",
+        },
+        tolerance="0",
+        todo="Customers are lost or doubled on the way to one of the marts: nothing that is said per "
+        "customer holds.",
+    )
+
+
+def _orders() -> Iterator[Expectation]:
+    current = current_rows("orders")
+    yield no_rows(
+        "Orders and their gross amount are those that were landed",
+        f"""with "landed" as (
+    select count(*) as "orders", sum("gross_amount") as "gross", max(coalesce("currency", 'none')) as
+    "currency" from (
+        {current}
+    ) as "current"
+    -- Amounts that were converted cannot be compared, nor can a build that was asked for an earlier day.
+    having
+        count(distinct coalesce("currency", (select "reporting_currency" from
+        "intermediate"."int_settings"))) = 1 and max(coalesce("currency", (select "reporting_currency" from
+        "intermediate"."int_settings"))) = (select "reporting_currency" from "intermediate"."int_settings")
+        and (select "as_of_date" >= "last_event_on" from "intermediate"."int_settings")
+),
+"built" as (
+    select count(*) as "orders", sum("gross_amount") as "gross" from "marts"."fct_orders"
+)
+select
+    "landed"."orders" as "orders landed",
+    "built"."orders" as "orders built",
+    "landed"."gross" as "gross landed",
+    "built"."gross" as "gross built"
+from "landed"
+cross join "built"
+where "landed"."orders" <> "built"."orders" or abs("landed"."gross" - "built"."gross") > {MONEY_TOLERANCE}""",
+        Severity.CRITICAL,
+        expected="the same number and sum in the current rows of raw.orders and in fct_orders",
+        todo="Orders were lost or doubled between landing and mart. Try `build --full-refresh`; if that "
+        "heals it, an "
+        "incremental model is wrong.",
+    )
+    yield no_rows(
+        "Orders after the last day known",
+        """select "order_id", "ordered_on", (select max("as_of_date") from "marts"."dim_months") as
+        "as_of_date"
+from "marts"."fct_orders"
+where "ordered_on" > (select max("as_of_date") from "marts"."dim_months")""",
+        Severity.CRITICAL,
+        todo="Orders of the future stand in the past: a model does not keep to as_of_date.",
+    )
+
+
+def _customer_base() -> Iterator[Expectation]:
+    yield _agree(
+        "The months hold the purchases that the orders hold",
+        {
+            "fct_customer_base": """select sum("order_count" + "guest_order_count")
+            from "marts"."fct_customer_base"
+            where "segment_type" = 'all'""",
+            "fct_orders": """select count(*) from "marts"."fct_orders" where "is_counted"
+""",
+        },
+        tolerance="0",
+        todo="Orders are lost or doubled between fct_orders and the months.",
+    )
+    yield _agree(
+        "The months hold the net revenue that the orders hold",
+        {
+            # A refund of an order that we never saw is no revenue of any month, but a guest's is.
+            "fct_customer_base": """select sum("net_revenue" + "guest_net_revenue" -
+            "unattributed_refunded_amount") from "marts"."fct_customer_base"
+            where "segment_type" = 'all'""",
+            "fct_orders less refunds of unknown orders": """select
+                coalesce((select sum("net_revenue") from "marts"."fct_orders"), 0)
+                - coalesce(
+                    (
+                        select sum("refunded_amount")
+                        from "intermediate"."int_refunds_valued"
+                        where not "has_known_order" and "is_booked"
+                    ),
+                    0
+                )""",
+        },
+        tolerance=MONEY_TOLERANCE,
+        todo="Money is lost or doubled between orders, refunds and months.",
+    )
+    yield _agree(
+        "The months hold the net revenue of the customers",
+        {
+            "fct_customer_base": """select sum("net_revenue")
+            from "marts"."fct_customer_base"
+            where "segment_type" = 'all'""",
+            # Who has had all his orders refunded is no customer, but his money moved in some month.
+            "fct_customer_lifetime_value and prospects": """select
+                coalesce((select sum("net_revenue") from "marts"."fct_customer_lifetime_value"), 0)
+                + coalesce(
+                    (
+                        select sum("net_revenue")
+                        from "intermediate"."int_customer_months"
+                        where "customer_id" not in (select "customer_id" from
+                        "marts"."fct_customer_lifetime_value")
+                    ),
+                    0
+                )""",
+        },
+        tolerance=MONEY_TOLERANCE,
+        todo="What customers brought and what months brought is the same money, counted twice differently.",
+    )
+    yield _last_month(
+        "Net revenue of the last complete month is of the usual size",
+        """select "month", "net_revenue" + "guest_net_revenue" as "figure", true as "is_enough"
+    from "marts"."fct_customer_base"
+    where "segment_type" = 'all' and "is_complete"
+""",
+        lowest=f'min("figure") / {REVENUE_FACTOR}',
+        highest=f'max("figure") * {REVENUE_FACTOR}',
+        expected=f"within a factor of {REVENUE_FACTOR} of the {MONTHS_COMPARED} months before",
+        todo="A delivery is missing or doubled, a rate of exchange is wrong, or the business changed: "
+        "see the findings "
+        "on raw.orders.",
+    )
+
+
+def _onboarding() -> Iterator[Expectation]:
+    yield _agree(
+        "The months hold the sign-ups of the customers",
+        {
+            "rpt_onboarding": """select coalesce(sum("sign_ups"), 0)
+            from "marts"."rpt_onboarding"
+            where "segment_type" = 'all'""",
+            "dim_customers": """select count("signed_up_on") from "marts"."dim_customers"
+""",
+        },
+        tolerance="0",
+        todo="Sign-ups are lost or doubled on the way.",
+    )
+
+
+def _retention_rate() -> Iterator[Expectation]:
+    yield no_rows(
+        "Customers active at the end of a month are the installed base",
+        """select
+    "rates"."period_start", "rates"."segment_type", "rates"."segment_value",
+    "rates"."ending_customers", "base"."installed_customers"
+from "marts"."fct_customer_retention_rate" as "rates"
+full outer join "marts"."fct_customer_base" as "base"
+    on
+        "rates"."period_start" = "base"."month"
+        and "rates"."segment_type" = "base"."segment_type"
+        and "rates"."segment_value" = "base"."segment_value"
+where
+    coalesce("rates"."period_type", 'month') = 'month'
+    and "rates"."ending_customers" is distinct from "base"."installed_customers"
+""",
+        Severity.CRITICAL,
+        expected="ending_customers = installed_customers of fct_customer_base",
+        todo="Two marts disagree about who is active: one of them counts another window or another segment.",
+    )
+    yield _last_month(
+        "Retention of the last complete month is as usual",
+        f"""select
+        "period_start" as "month",
+        "retention_rate" as "figure",
+        "starting_customers" >= {CUSTOMERS_NEEDED} as "is_enough"
+    from "marts"."fct_customer_retention_rate"
+    where "segment_type" = 'all' and "period_type" = 'month' and "is_complete" and "is_window_observed"
+""",
+        lowest=f'median("figure") - {RETENTION_DRIFT}',
+        highest=f'median("figure") + {RETENTION_DRIFT}',
+        expected=f"within {RETENTION_DRIFT} of the median of the {MONTHS_COMPARED} months before",
+        todo="So many customers do not leave, or come back, in one month: look for missing orders, a "
+        "changed window "
+        "(active_window_days) or customer ids that changed.",
+    )
+
+
+def _concentration() -> Iterator[Expectation]:
+    # From floating point numbers; a period with one customer may miss 0 by a hair.
+    yield ExpectColumnValuesToBeBetween(
+        description="gini_coefficient lies between 0 and 1",
+        column="gini_coefficient",
+        min_value=-float(RATE_TOLERANCE),
+        max_value=1,
+        severity=Severity.CRITICAL.value,
+        notes="A coefficient outside 0 to 1 is a defect of the model: do not publish.",
+    )
+    yield no_rows(
+        "The shares of the ten deciles make up the whole",
+        f"""select "period_type", "period_start", "segment_type", "segment_value", "cumulative_revenue_share"
+from "marts"."fct_revenue_concentration"
+where "decile" = 10 and abs("cumulative_revenue_share" - 1) > {RATE_TOLERANCE}""",
+        Severity.CRITICAL,
+        expected="cumulative_revenue_share of the last decile = 1",
+        todo="Customers or revenue are missing from a decile: a defect of the model.",
+    )
+
+
+def _tier_moves() -> Iterator[Expectation]:
+    yield no_rows(
+        "Every customer of a month stands in one tier",
+        """with "moves" as (
+    select "month", "segment_type", "segment_value", sum("customers") as "customers"
+    from "marts"."fct_loyalty_tier_moves"
+    group by "month", "segment_type", "segment_value"
+)
+select
+    "moves"."month", "moves"."segment_type", "moves"."segment_value",
+    "moves"."customers", "base"."base_customers"
+from "moves"
+left join "marts"."fct_customer_base" as "base"
+    on
+        "moves"."month" = "base"."month"
+        and "moves"."segment_type" = "base"."segment_type"
+        and "moves"."segment_value" = "base"."segment_value"
+where "moves"."customers" is distinct from "base"."base_customers"
+""",
+        Severity.CRITICAL,
+        expected="the customers of all moves = base_customers of fct_customer_base",
+        todo="The bands in seeds/loyalty_tiers.csv leave a gap or overlap, or a customer has no tier.",
+    )
+
+
+def _agree(description: str, sums: dict[str, str], *, tolerance: str, todo: str) -> Expectation:
+    """Expect that all queries give the same number; a report names each with its own."""
+    columns = ",\n".join(f"        ({query}) as {identifier(name)}" for name, query in sums.items())
+    names = [f"coalesce({identifier(name)}, 0)" for name in sums]
+    return no_rows(
+        description,
+        f"""select *
+from (
+    select
+{columns}
+) as "sums"
+where greatest({", ".join(names)}) - least({", ".join(names)}) > {tolerance}""",
+        Severity.CRITICAL,
+        expected="the same in " + " and ".join(sums),
+        todo=todo,
+    )
+
+
+def _last_month(
+    description: str, query: str, *, lowest: str, highest: str, expected: str, todo: str
+) -> Expectation:
+    """Expect the last complete month to be like those before it.
+
+    `query` gives "month", "figure" and "is_enough" (to be no noise); `lowest` and `highest` are aggregates
+    of the figures of the months before.
+    """
+    return figure(
+        description,
+        f"""with "months" as (
+    {query}
+),
+"numbered" as (
+    select *, row_number() over (order by "month" desc) as "place" from "months"
+),
+"past" as (
+    select
+        {lowest} as "lowest",
+        {highest} as "highest",
+        count("figure") as "months",
+        bool_and("is_enough") as "is_enough"
+    from "numbered"
+    where "place" between 2 and {MONTHS_COMPARED + 1}
+)
+select "numbered"."figure" as "observed", "past"."lowest", "past"."highest", "numbered"."month"
+from "numbered"
+cross join "past"
+where "place" = 1 and "months" >= {MONTHS_NEEDED} and "past"."is_enough" and "numbered"."is_enough"
+""",
+        Severity.WARNING,
+        expected=expected,
+        todo=todo,
+    )

@@ -8,7 +8,7 @@ query inside DuckDB; no more than a handful of rows ever reaches Python.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar
 
@@ -33,11 +33,12 @@ _COUNT = "_found"
 
 @dataclass(frozen=True)
 class Suite:
-    """What is expected of one table."""
+    """What is expected of one table; `key` is what identifies a row of it in a report."""
 
     schema: str
     table: str
     expectations: tuple[Expectation, ...]
+    key: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -48,19 +49,22 @@ class Suite:
 class Past:
     """What a suite may compare with.
 
-    `as_of`: the last day the warehouse knows; None while there is no event at all. `published_rows`: rows
-    of each mart in the last publication, empty when there is none.
+    `as_of`: the last day the warehouse knows; None while there is no event at all. `marts`: the tables of
+    schema `marts`. `published_rows`, `published_as_of`: the last publication's rows of each mart and last
+    day; empty and None when there is none.
     """
 
-    as_of: date | None
-    published_rows: dict[str, int]
+    as_of: date | None = None
+    marts: tuple[str, ...] = ()
+    published_rows: dict[str, int] = field(default_factory=dict)
+    published_as_of: date | None = None
 
 
 def shown(value: Any) -> str:
     """A value as a report shows it: decimals with all their digits, an e-mail address never.
 
-    >>> shown(Decimal("1.1000")), shown(None), shown("ann@example.com wrote")
-    ('1.1000', 'null', '(e-mail) wrote')
+    >>> shown(None), shown("ann@example.com wrote")
+    ('null', '(e-mail) wrote')
     """
     if value is None:
         return "null"
@@ -215,9 +219,9 @@ def figure(
 
 
 def _for_sqlalchemy(query: str) -> str:
-    """Escape what Great Expectations and SQLAlchemy would take for a parameter: braces and `:name`.
+    r"""Escape what Great Expectations and SQLAlchemy would take for a parameter: braces and `:name`.
 
-    >>> _for_sqlalchemy("select '{a}', ':b'")
-    "select '{{a}}', '\\\\\\\\:b'"
+    >>> print(_for_sqlalchemy("select '{a}', ':b', c::text"))
+    select '{{a}}', '\:b', c::text
     """
     return re.sub(r"(?<![:\w])(:)(?=\w)", r"\\:", query.replace("{", "{{").replace("}", "}}"))

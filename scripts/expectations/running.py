@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,12 +29,16 @@ from great_expectations.data_context.types.base import (
     ProgressBarsConfig,
 )
 from great_expectations.datasource.fluent import SQLDatasource
+from great_expectations.expectations.metadata_types import FailureSeverity
 
 from scripts.expectations.dialect import connection_string
 from scripts.expectations.findings import CheckError, Finding, Severity, SuiteResult
 from scripts.expectations.queries import SAMPLE_ROWS, Suite, shown
 
 SITE = "local"
+
+_DATABASE_ERROR = re.compile(r"^.*\(_duckdb\.\w+\) ", re.DOTALL)
+_QUERY_LINE = re.compile(r"\bLINE \d+:.*", re.DOTALL)
 
 
 def run_suites(
@@ -98,12 +103,16 @@ def _run_suite(
             )
         )
         outcome = definition.run(
-            result_format={"result_format": "SUMMARY", "partial_unexpected_count": SAMPLE_ROWS},
+            result_format={
+                "result_format": "SUMMARY",
+                "partial_unexpected_count": SAMPLE_ROWS,
+                "unexpected_index_column_names": list(suite.key),
+            },
             run_id=run,
         )
     except Exception as error:
         # Whatever goes wrong in one suite, the others still run, and nobody takes it for a finding.
-        return [], [CheckError(suite.name, "all of its expectations", _first_lines(str(error)))]
+        return [], [CheckError(suite.name, "all of its expectations", _in_short(str(error)))]
     findings: list[Finding] = []
     errors: list[CheckError] = []
     for result in outcome.results:
@@ -124,14 +133,18 @@ def _exception_message(info: Mapping[str, Any]) -> str | None:
     parts = [info] if "raised_exception" in info else list(info.values())
     for part in parts:
         if isinstance(part, Mapping) and part.get("raised_exception"):
-            return _first_lines(str(part.get("exception_message") or "no message"))
+            return _in_short(str(part.get("exception_message") or "no message"))
     return None
 
 
-def _first_lines(message: str) -> str:
-    """The database's own words: without SQLAlchemy's copy of the query and the pointer to its manual."""
-    lines = [line.strip() for line in message.split("[SQL:")[0].splitlines()]
-    return " ".join(line for line in lines if line)[:500]
+def _in_short(message: str) -> str:
+    """What the database said, without what SQLAlchemy and Great Expectations wrap around it.
+
+    >>> _in_short("It failed: (_duckdb.BinderException) Binder Error: no x LINE 1: select x [SQL: select x]")
+    'Binder Error: no x'
+    """
+    message = _DATABASE_ERROR.sub("", message.split("[SQL:")[0])
+    return " ".join(_QUERY_LINE.sub("", message).split())[:500]
 
 
 def _description(result: Any) -> str:
@@ -151,11 +164,14 @@ def _finding(table: str, result: Any) -> Finding:
         )
         expected = _range(configuration.kwargs)
         column = configuration.kwargs.get("column", "value")
-        sample = [{column: shown(value)} for value in figures.get("partial_unexpected_list") or ()]
+        rows = figures.get("partial_unexpected_index_list") or [
+            {column: value} for value in figures.get("partial_unexpected_list") or ()
+        ]
+        sample = [{name: shown(value) for name, value in row.items()} for row in rows]
     return Finding(
         table=table,
         expectation=_description(result),
-        severity=Severity(str(configuration.severity)),
+        severity=Severity(FailureSeverity(configuration.severity).value),
         observed=observed,
         expected=expected,
         sample=tuple(sample[:SAMPLE_ROWS]),
