@@ -306,7 +306,7 @@ def _identifier(table: str, column: Column, profile: Profile) -> Expression:
             value for value, count in profile.counts.items() if fold(value) in GUESTS or value in GUESTS
         ]
         guests = [value for value in guests if not value.isdigit() or profile.counts[value] > 1]
-        if guests and is_reference and table == "orders":
+        if guests and table in ("orders", "customers"):
             for value in guests:
                 sql = f"nullif({sql}, {literal(value)})"
             choices.append(f"{', '.join(map(repr, guests))} is taken for guests, who are no customers.")

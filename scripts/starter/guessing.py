@@ -66,9 +66,12 @@ class Guess:
     matches: dict[str, Match]
     named: float
     missing: tuple[str, ...] = ()
+    precedence: float = 0.0
     makeshift_key: tuple[str | None, ...] = ()
     derived: tuple[str, ...] = ()
     lines: bool = False
+    # customers only: made from the orders, where there is no file of customers.
+    from_orders: bool = False
     merged: list[FileGroup] = field(default_factory=list)
     # orders only: where the amount comes from, if not from its own column.
     amount_from: AmountSource | None = None
@@ -125,14 +128,16 @@ class Guesses:
 def guess(groups: list[FileGroup], profiles: list[list[Profile]]) -> Guesses:
     """Assign tables to file groups, one group per table unless several are parts of one export."""
     candidates = [_candidates(group, columns) for group, columns in zip(groups, profiles, strict=True)]
-    complete = [one for several in candidates for one in several if not one.missing]
-    chosen = _choose(complete, {})
+    for several in candidates:
+        _prefer_orders_to_lines(several)
+    chosen = _choose([one for several in candidates for one in several if not one.missing])
     taken = {id(one.group) for one in chosen.values()}
     _orders_with_amounts_elsewhere(chosen, candidates, taken)
     _split_lines(chosen, candidates)
     _drop_payments_beside_subscriptions(chosen)
     taken = {id(group) for one in chosen.values() for group in (one.group, *one.merged)}
     _link_customers(chosen)
+    _customers_of_orders(chosen)
     for one in chosen.values():
         _look_closer(one)
     incomplete = []
@@ -365,9 +370,19 @@ def line_columns(guess_: Guess) -> tuple[Match, Match] | None:
 # ------------------------------------------------------------------------------------------------- all files at once
 
 
-def _choose(complete: list[Guess], chosen: dict[str, Guess]) -> dict[str, Guess]:
-    taken = {id(guess_.group) for guess_ in chosen.values()}
-    for guess_ in sorted(complete, key=lambda one: -one.rank):
+def _prefer_orders_to_lines(several: list[Guess]) -> None:
+    """A file with orders and their lines is taken for orders: the items come along."""
+    complete = {one.table.name: one for one in several if not one.missing}
+    orders, items = complete.get("orders"), complete.get("order_items")
+    if orders and items and not items.named and not orders.makeshift_key:
+        orders.precedence = max(0.0, items.rank - orders.rank + 0.01)
+
+
+def _choose(complete: list[Guess]) -> dict[str, Guess]:
+    """Files to tables, the surest first."""
+    chosen: dict[str, Guess] = {}
+    taken: set[int] = set()
+    for guess_ in sorted(complete, key=lambda one: -(one.rank + one.precedence)):
         table = guess_.table.name
         if id(guess_.group) in taken:
             continue
@@ -551,6 +566,26 @@ def _link_customers(chosen: dict[str, Guess]) -> None:
             guess_.remarks.append(
                 f"few of its customers are in {customers.group.label}: is customer_id the right column?"
             )
+
+
+def _customers_of_orders(chosen: dict[str, Guess]) -> None:
+    """Where there is no file of customers, take country and channel from the orders."""
+    orders = chosen.get("orders")
+    reference = orders.matches.get("customer_id") if orders else None
+    if orders is None or reference is None or "customers" in chosen:
+        return
+    used = {match.profile.name for match in orders.matches.values()}
+    free = [profile for profile in orders.profiles if profile.name not in used]
+    folded = {fold(profile.name) for profile in orders.profiles}
+    found = _assign(TABLES["customers"], free, folded, is_named=False)
+    matches = {name: found[name] for name in ("country", "acquisition_channel") if name in found}
+    if matches:
+        matches["customer_id"] = reference
+        guess_ = Guess(
+            TABLES["customers"], orders.group, orders.profiles, matches, orders.named, merged=orders.merged
+        )
+        guess_.from_orders = True
+        chosen["customers"] = guess_
 
 
 def _free(guess_: Guess, profile: Profile) -> None:

@@ -384,7 +384,7 @@ def _patterns(pattern: str, members: list[str], everything: Sequence[str]) -> li
 
 def _matches_only(pattern: str, members: list[str], everything: Sequence[str]) -> bool:
     expression = re.compile(
-        "".join(_glob_part(part) for part in re.split(r"(\[[^\]]+\]|\*)", pattern)), re.DOTALL
+        "".join(_glob_part(part) for part in re.split(r"(\[[*?\[]\]|\[0-9\]|\*)", pattern)), re.DOTALL
     )
     return [name for name in everything if expression.fullmatch(name)] == sorted(members, key=natural_order)
 
@@ -392,7 +392,11 @@ def _matches_only(pattern: str, members: list[str], everything: Sequence[str]) -
 def _glob_part(part: str) -> str:
     if part == "*":
         return "[^/]*"
-    return part if re.fullmatch(r"\[[^\]]+\]", part) else re.escape(part)
+    if part == "[0-9]":
+        return part
+    # What glob.escape makes of a special character.
+    escaped = re.fullmatch(r"\[([*?\[])\]", part)
+    return re.escape(escaped[1] if escaped else part)
 
 
 # ------------------------------------------------------------------------------------------------------- sampling

@@ -497,7 +497,7 @@ def _is_misspelt(word: str, wanted: Iterable[str]) -> bool:
             len(word) > 4
             and len(other) > 4
             and word[0] == other[0]
-            and SequenceMatcher(None, word, other).ratio() >= 0.85
+            and SequenceMatcher(None, word, other).ratio() >= 0.8
         )
         for other in wanted
     )

@@ -56,7 +56,7 @@ def adapter(
         "# How a time without offset is meant: business (the time zone above) or utc.",
         "timestamps: business",
         "",
-        "tables:" if guesses.tables else "# tables:",
+        "tables:",
     ]
     for guess in guesses.tables.values():
         body, look = _table(guess, profiles[id(guess.group)], currencies, guesses)
@@ -168,7 +168,9 @@ def _table(
     lines += [f"    # CHOOSE: {line}" for line in guess.remarks]
     lines += _files(guess)
     entries = _entries(guess, look)
-    if guess.amount_from:
+    if guess.from_orders:
+        lines += _customers_of_orders(guess, entries)
+    elif guess.amount_from:
         lines += _joined(guess, entries)
     elif guess.lines and table.name == "orders":
         lines += _orders_of_lines(guess, entries)
@@ -510,6 +512,28 @@ def _summed(guess: Guess, entries: list[_Entry], look: list[str]) -> list[str]:
     return lines
 
 
+def _customers_of_orders(guess: Guess, entries: list[_Entry]) -> list[str]:
+    """No file of customers, but the orders tell something about them: what the latest order says."""
+    customer = next(entry.sql for entry in entries if entry.name == "customer_id")
+    lines = [
+        "    # There is no file of customers: what their latest order tells about them.",
+        "    query: |",
+        "      select",
+        f"          {customer} as customer_id,",
+    ]
+    for entry in entries:
+        if entry.sql is not None and entry.name != "customer_id":
+            value = f"nullif({entry.sql}, '')" if guess.matches[entry.name].profile.is_text else entry.sql
+            lines.append(f"          any_value({value} order by _source_row desc) as {entry.name},")
+    lines += [
+        "          min(_source_row) as _source_row",
+        "      from source",
+        f"      where {customer} is not null",
+        "      group by 1",
+    ]
+    return lines
+
+
 def _joined(guess: Guess, entries: list[_Entry]) -> list[str]:
     """Orders whose amount lies in another file."""
     source = guess.amount_from
@@ -591,7 +615,8 @@ def _candidates_comment(name: str, guess: Guess, profiles: list[Profile]) -> str
             continue
         similar = SequenceMatcher(None, fold(profile.name), name.replace("_", " ")).ratio()
         known = name_score(profile.name, guess.table.name, name)
-        if known or similar >= 0.6 or column.kind in (Kind.DATE, Kind.TIMESTAMP) or column.is_currency:
+        by_type = column.kind in (Kind.DATE, Kind.TIMESTAMP) or column.is_currency
+        if known or similar >= 0.6 or by_type or (column.required and column.kind is not Kind.TEXT):
             scored.append((-max(known, similar), profile.name))
     if not scored:
         return ""
