@@ -2,8 +2,8 @@
     than a wrong one. `rate` comes from int_exchange_rates, joined by currency and day. -#}
 {% macro to_reporting_currency(amount, rate, currency, date) -%}
     case
-        when {{ amount }} is null then null
-        when {{ rate }} is not null then round({{ amount }} * {{ rate }}, 4)
+        when ({{ amount }}) is null then null
+        when {{ rate }} is not null then round(({{ amount }}) * {{ rate }}, 4)
         else {{ raise_error(
             "concat('No exchange rate for ', " ~ currency ~ ", ' on ', cast(" ~ date ~ " as " ~ dbt.type_string()
             ~ "), ': add it to exchange_rates, or correct the currency of the row.')"
