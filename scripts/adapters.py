@@ -1,7 +1,7 @@
 """Adapters: the YAML files that map a company's exports to the raw contract.
 
-`load_adapter` reads one and checks all that can be checked without the data. A message names the file, the line,
-the key, and the nearest valid name. The SQL in an adapter is only parsed here; it runs in `scripts.reading`.
+`load_adapter` reads one and checks all that can be checked without the data. A message names the file, the
+line, the key, and the nearest valid name. The SQL is only parsed here; `scripts.mapping` runs it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Sql:
 
 @dataclass(frozen=True)
 class CsvOptions:
-    """How a CSV file is written. `delimiter` None: found from the first line. `columns`: names when there is no header."""
+    """How a CSV file is written. `delimiter` None: by the first line. `columns`: names without header."""
 
     delimiter: str | None = None
     quote: str = '"'
@@ -58,7 +58,7 @@ class CsvOptions:
 
 @dataclass(frozen=True)
 class Files:
-    """Files of one kind; `patterns` are globs relative to the data folder. `format` None: by the extension."""
+    """Files of one kind; `patterns` are globs relative to the data folder. `format` None: by extension."""
 
     patterns: tuple[str, ...]
     optional: bool = False
@@ -76,14 +76,15 @@ class Files:
         found = _FORMAT_OF_EXTENSION.get(suffixes[-1]) if suffixes else None
         if found is None:
             raise ConfigurationError(
-                f"{file}: the extension does not tell the format; give the table `format:` (one of {', '.join(FORMATS)})."
+                f"{file}: the extension does not tell the format; give the table `format:` "
+                f"(one of {', '.join(FORMATS)})."
             )
         return found
 
 
 @dataclass(frozen=True)
 class Postgres:
-    """A relation of a Postgres server. `connection` is the NAME of the environment variable that holds the URI."""
+    """A relation of a Postgres server. `connection` is the NAME of the environment variable with the URI."""
 
     connection: str
     relation: tuple[str, ...]
@@ -149,7 +150,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
 
 
 def adapter_path(source: str, settings: Settings) -> Path:
-    """The file of an adapter: `demo` is `sources/demo.yml` of the project, anything with a suffix or a slash is a path."""
+    """The file of an adapter: `demo` is `sources/demo.yml`; what ends in .yml or has a slash is a path."""
     if source.endswith((".yml", ".yaml")) or "/" in source or "\\" in source:
         path = Path(source).expanduser().resolve()
         if not path.is_file():
@@ -489,8 +490,8 @@ def _postgres(node: _Node) -> Postgres:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", connection):
         # The value is not shown: it may well be the URI itself, with its password.
         raise entries["connection"].error(
-            "must be the name of an environment variable that holds the URI (for example MYSHOP_POSTGRES_URL), "
-            "never the URI itself."
+            "must be the name of an environment variable that holds the URI (for example "
+            "MYSHOP_POSTGRES_URL), never the URI itself."
         )
     relation = tuple(entries["relation"].text().split("."))
     if not 1 <= len(relation) <= 2 or not all(part.strip() for part in relation):

@@ -1,7 +1,7 @@
 """Landing: bring new and corrected files into `raw`, row by row against the raw contract.
 
-Everything is checked before anything changes, and all changes of one landing are one transaction. For each table
-rows read = rows accepted + rows rejected, and a reject keeps its reason, its file, its row and its whole content.
+Everything is checked before anything changes, and all changes of one landing are one transaction. For each
+table rows read = rows accepted + rows rejected, and a reject keeps its reason, file, row and whole content.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from scripts.adapters import Adapter, Files, Postgres, TableMapping, load_adapte
 from scripts.contract import LANDING_COLUMNS, TABLES, Table, stored_name
 from scripts.errors import ConfigurationError, LandingError
 from scripts.locking import warehouse_lock
+from scripts.mapping import run_mapping
 from scripts.progress import LOGGER, start_logging
 from scripts.raw_rules import Limits, checked_select, cleaned_select
 from scripts.reading import (
@@ -40,12 +41,13 @@ MAIN_TABLES = ("orders", "subscriptions")
 
 _LEDGER_TABLES = {
     "loads": """
-        batch_id bigint, source_name varchar, table_name varchar, source_file varchar, file_sequence bigint,
-        content_hash varchar, mapping_hash varchar, rows_in_file bigint, rows_read bigint, rows_accepted bigint,
-        rows_stored bigint, rows_repeated bigint, rows_rejected bigint, loaded_at timestamp, is_current boolean""",
+        batch_id bigint, source_name varchar, table_name varchar, source_file varchar,
+        file_sequence bigint, content_hash varchar, mapping_hash varchar,
+        rows_in_file bigint, rows_read bigint, rows_accepted bigint, rows_stored bigint,
+        rows_repeated bigint, rows_rejected bigint, loaded_at timestamp, is_current boolean""",
     "rejects": """
-        batch_id bigint, table_name varchar, source_file varchar, source_row bigint, reason varchar, content json,
-        loaded_at timestamp""",
+        batch_id bigint, table_name varchar, source_file varchar, source_row bigint, reason varchar,
+        content json, loaded_at timestamp""",
     "customer_changes": "batch_id bigint, customer_id varchar",
     "removed_rows": "batch_id bigint, table_name varchar, row_key varchar",
     "settings": "name varchar, value varchar",
@@ -56,8 +58,8 @@ _LEDGER_TABLES = {
 class TableCounts:
     """What one landing did to one table. read = accepted + rejected; accepted = stored + repeated.
 
-    `files` were landed, `files_unchanged` skipped; `rows_added` are new or changed rows, `rows_removed` the rows of
-    corrected files that went or changed.
+    `files` were landed, `files_unchanged` skipped; `rows_added` are new or changed rows, `rows_removed` the
+    former rows of corrected files that went or changed.
     """
 
     files: int = 0
@@ -74,7 +76,7 @@ class TableCounts:
 
 @dataclass(frozen=True)
 class LandingResult:
-    """The outcome of a landing; `batch_id` is None when no file was new. `changed_vars`: company vars that changed."""
+    """The outcome of a landing. `batch_id` is None when no file was new; `changed_vars` are names."""
 
     source_name: str
     batch_id: int | None
@@ -116,8 +118,8 @@ def land(
 ) -> LandingResult:
     """Land what is new in `source` (an adapter's name or path); the caller holds the warehouse's lock.
 
-    `now` is the time of the load (UTC, default: the clock's). Raises ConfigurationError or LandingError, and then the
-    warehouse is as it was.
+    `now` is the time of the load (UTC, default: the clock's). Raises ConfigurationError or LandingError, and
+    then the warehouse is as it was.
     """
     adapter = load_adapter(source, settings)
     folder = data_folder(adapter, data)
@@ -129,7 +131,7 @@ def land(
 
 
 def data_folder(adapter: Adapter, data: Path | None) -> Path:
-    """Where file patterns start: `--data`, else TENURE_DATA, else the adapter's `data:`, else the adapter's folder."""
+    """Where file patterns start: `--data`, TENURE_DATA, the adapter's `data:`, its folder, in this order."""
     from_environment = os.environ.get("TENURE_DATA")
     if data is not None:
         folder, origin = data, "--data"
@@ -168,7 +170,7 @@ def _build_database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _salt(settings: Settings) -> str:
-    """The salt of the e-mail hashes: TENURE_HASH_SALT, else the salt file, made at the first run for its owner only."""
+    """The salt of the e-mail hashes: TENURE_HASH_SALT, else the salt file, which the first run makes."""
     salt = os.environ.get("TENURE_HASH_SALT")
     if salt:
         return salt
@@ -178,8 +180,8 @@ def _salt(settings: Settings) -> str:
         salt = settings.salt_file.read_text(encoding="utf-8").strip()
         if not salt:
             raise ConfigurationError(
-                f"{settings.salt_file} is empty: restore it from a backup, or set TENURE_HASH_SALT; with another salt all "
-                "hashes change."
+                f"{settings.salt_file} is empty: restore it from a backup, or set TENURE_HASH_SALT. "
+                "With another salt all hashes change."
             ) from None
         return salt
     salt = secrets.token_hex(32)
@@ -194,7 +196,7 @@ def _natural(name: str) -> list[tuple[int, int | str]]:
 
 
 def find_files(folder: Path, files: Files, what: str) -> list[str]:
-    """The files the patterns match, relative to `folder`, in natural order; LandingError if a needed one matches none."""
+    """The files that match, relative to `folder`, in natural order; LandingError if a pattern matches none."""
     found: set[str] = set()
     for pattern in files.patterns:
         matches = {
@@ -275,8 +277,6 @@ class _Landing:
             counts[name] = TableCounts(**{**count, "files_unchanged": counts[name].files_unchanged})
         return LandingResult(self.adapter.name, batch_id, counts, tuple(self.messages), changed)
 
-    # -- what is there ------------------------------------------------------------------------------------------------
-
     def _has_ledger(self) -> bool:
         return bool(
             self.connection.execute(
@@ -285,7 +285,7 @@ class _Landing:
         )
 
     def _ledger(self) -> dict[tuple[str, str], _LedgerLine]:
-        """The current line of each landed file, by table and file. Another company's warehouse is an error."""
+        """The current line of each landed file, by table and file; another company is an error."""
         if not self._has_ledger():
             return {}
         other = self.connection.execute(
@@ -333,7 +333,7 @@ class _Landing:
         return units
 
     def _identify(self, units: list[_Unit], salt: str) -> None:
-        """Give each unit its content and mapping hashes. Reads every file once, and fetches Postgres relations."""
+        """Give each unit its content and mapping hashes. Reads each file once, fetches relations."""
         salt_hash = hashlib.sha256(b"salt" + salt.encode()).hexdigest()
         joined: dict[int, str] = {}
         for unit in units:
@@ -381,8 +381,6 @@ class _Landing:
                     f"{table}: kept the rows of {gone[0]}{more}, which is no longer delivered"
                 )
 
-    # -- reading and mapping ------------------------------------------------------------------------------------------
-
     def _load(self, source: Files | Postgres, file: str) -> LoadedInput:
         """The input in the scratch file; the same file for several tables is read once."""
         key: object = source
@@ -390,7 +388,6 @@ class _Landing:
             key = (file, source.format_of(file), source.encoding, source.csv)
         if key not in self._inputs:
             assert isinstance(source, Files)  # noqa: S101
-            LOGGER.info("Reading %s", file)
             self._inputs[key] = self.sandbox.load_file(
                 self.folder / file, file, source.format_of(file), source, self._fingerprint(source, file)
             )
@@ -398,13 +395,17 @@ class _Landing:
 
     def _read(self, units: list[_Unit]) -> None:
         """Load all inputs, joined ones too; the sandbox is locked afterwards."""
+        for table in self._tables(units):
+            LOGGER.info(
+                "Reading %s: %d new or changed", table.name, sum(unit.table is table for unit in units)
+            )
         for unit in units:
             loaded = self._load(unit.mapping.input, unit.source_file)
             unit.rows_in_file = loaded.rows
             if not loaded.rows and unit.rows_before:
                 raise LandingError(
-                    f"{unit.source_file}: has no rows, and had {unit.rows_before} when it was landed before. Deliver it "
-                    "again; nothing was changed."
+                    f"{unit.source_file}: has no rows, and had {unit.rows_before} when it was landed before. "
+                    "Deliver it again; nothing was changed."
                 )
             if not loaded.rows:
                 self.messages.append(f"{unit.table.name}: {unit.source_file} has no rows")
@@ -412,8 +413,8 @@ class _Landing:
                 for file in self._files_of(source, f"{unit.table.name}.join.{name}"):
                     if self._load(source, file).broken:
                         raise LandingError(
-                            f"{unit.table.name}: {self.sandbox.first_broken(self._load(source, file))} of {file}: a "
-                            "joined input must be whole, else rows that lack a partner would look right. Mend the file."
+                            f"{file}: {self.sandbox.first_broken(self._load(source, file))}. A joined input "
+                            f"must be whole, else {unit.table.name} would be wrong without a sign: mend it."
                         )
         self.sandbox.lock()
 
@@ -431,14 +432,14 @@ class _Landing:
                 )
                 for name, source in mapping.joins.items()
             }
-            mapped = self.sandbox.run(
-                mapping, self.adapter.path, unit.number, unit.source_file, loaded, joins
+            mapped = run_mapping(
+                self.sandbox, mapping, self.adapter.path, unit.number, unit.source_file, loaded, joins
             )
             unit.rows_read = mapped + loaded.broken
             if not unit.rows_read and unit.rows_before:
                 raise LandingError(
-                    f"{unit.table.name}: {unit.source_file} gives no rows by its mapping, and gave {unit.rows_before} "
-                    "when it was landed before; nothing was changed."
+                    f"{unit.table.name}: {unit.source_file} gives no rows by its mapping, and gave "
+                    f"{unit.rows_before} when it was landed before; nothing was changed."
                 )
             if id(mapping) not in noted:
                 noted.add(id(mapping))
@@ -466,10 +467,8 @@ class _Landing:
             shown = ", ".join(unused[:8]) + (" …" if len(unused) > 8 else "")
             self.messages.append(f"{mapping.table.name}: columns that the mapping does not use: {shown}")
 
-    # -- checking -----------------------------------------------------------------------------------------------------
-
     def _check(self, units: list[_Unit], salt: str) -> None:
-        """Convert and judge every mapped row, in temporary tables: `checked_<table>` and `landing_rejects`."""
+        """Convert and judge every mapped row, into temporary `checked_<table>` and `landing_rejects`."""
         run = self.connection.execute
         run("set variable salt = ?", [salt])
         limits = Limits(
@@ -480,13 +479,14 @@ class _Landing:
             self.adapter.business_timezone,
         )
         run(
-            "create or replace temp table landing_files (_file integer, table_name varchar, source_file varchar, "
-            "file_sequence bigint, content_hash varchar, mapping_hash varchar, rows_in_file bigint, rows_read bigint, "
-            "input integer)"
+            "create or replace temp table landing_files ("
+            "_file integer, table_name varchar, source_file varchar, file_sequence bigint, "
+            "content_hash varchar, mapping_hash varchar, rows_in_file bigint, rows_read bigint, input integer)"
         )
         run(
-            "insert into landing_files select unnest(?::integer[]), unnest(?::varchar[]), unnest(?::varchar[]), "
-            "unnest(?::bigint[]), unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::bigint[]), unnest(?::bigint[]), "
+            "insert into landing_files select "
+            "unnest(?::integer[]), unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::bigint[]), "
+            "unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::bigint[]), unnest(?::bigint[]), "
             "unnest(?::integer[])",
             [
                 [unit.number for unit in units],
@@ -543,7 +543,9 @@ class _Landing:
                 group by _file, _row_key having count(*) > 1
             ),
             members as (
-                select checked.*, checked.rowid as id from {checked} as checked join keys using (_file, _row_key)
+                select checked.*, checked.rowid as id
+                from {checked} as checked
+                join keys using (_file, _row_key)
             ),
             groups as (
                 select
@@ -572,7 +574,8 @@ class _Landing:
                 || size || ' rows of the file'
                 || case
                     when len(source_rows) > 0
-                    then ' (' || array_to_string(source_rows, ', ') || case when size > len(source_rows) then ', …' else '' end || ')'
+                    then ' (' || array_to_string(source_rows, ', ')
+                        || case when size > len(source_rows) then ', …)' else ')' end
                     else ''
                 end
             from duplicates
@@ -598,8 +601,9 @@ class _Landing:
         # Reasons that differ in their values only are one.
         top = self.connection.execute(
             r"""
-            select count(*) as rows, arg_min(reason, (_file, source_row)), arg_min(source_file, (_file, source_row)),
-                min_by(source_row, (_file, source_row))
+            select
+                count(*) as rows,
+                min_by((reason, source_file, source_row), (_file, source_row)) as example
             from landing_rejects join landing_files using (_file)
             where table_name = ?
             group by regexp_replace(reason, '''[^'']*''|\d[\d, .:-]*', '#', 'g')
@@ -610,18 +614,16 @@ class _Landing:
         ).fetchall()
         lines = "".join(
             f"\n  {count:,} × for example {file}{f', row {row}' if row is not None else ''}: {reason}"
-            for count, reason, file, row in top
+            for count, (reason, file, row) in top
         )
         raise LandingError(
-            f"{table.name}: {rejected:,} of {read:,} rows would be rejected ({rejected / read:.1%}; max_reject_share is "
-            f"{self.adapter.max_reject_share:.1%}); nothing was changed.{lines}\n"
+            f"{table.name}: {rejected:,} of {read:,} rows would be rejected ({rejected / read:.1%}; "
+            f"max_reject_share is {self.adapter.max_reject_share:.1%}); nothing was changed.{lines}\n"
             "Mend the mapping or the file, or raise max_reject_share in the adapter."
         )
 
-    # -- changing -----------------------------------------------------------------------------------------------------
-
     def _apply(self, units: list[_Unit]) -> tuple[int, dict[str, dict[str, int]], tuple[str, ...]]:
-        """All changes, in one transaction; gives the batch, the counts per table and the vars that changed."""
+        """All changes, in one transaction; gives the batch, the counts per table, the vars that changed."""
         run = self.connection.execute
         run("begin transaction")
         try:
@@ -655,7 +657,7 @@ class _Landing:
             run(f"create table if not exists raw.{identifier(table.name)} ({', '.join(columns)})")
 
     def _apply_table(self, table: Table, batch_id: int, had_rows: bool) -> dict[str, int]:
-        """Bring one table up to date. Rows of a corrected file that did not change keep their batch and load time."""
+        """Bring one table up to date. Unchanged rows of a corrected file keep their batch and load time."""
         run = self.connection.execute
         raw = f"raw.{identifier(table.name)}"
         checked = identifier(f"checked_{table.name}")
@@ -677,7 +679,9 @@ class _Landing:
         gone = f"""
             select old.rowid as old_id
             from {raw} as old
-            where old._source_file in (select source_file from landing_files where table_name = {literal(table.name)})
+            where old._source_file in (
+                select source_file from landing_files where table_name = {literal(table.name)}
+            )
                 and old.rowid not in (select old_id from {kept})"""
         touched = identifier(f"touched_{table.name}")
         # Nobody's customer, order or currency changes with a row that stays as it is.
@@ -688,7 +692,8 @@ class _Landing:
             select {linked} from {raw} where rowid in ({gone})
         """)
         removed = run(
-            f"insert into raw.removed_rows select {batch_id}, {literal(table.name)}, _row_key from {raw} where rowid in ({gone})"
+            f"insert into raw.removed_rows select {batch_id}, {literal(table.name)}, _row_key "
+            f"from {raw} where rowid in ({gone})"
         ).fetchone()[0]
         run(f"""
             update {raw} as old set _source_row = kept._source_row
@@ -716,7 +721,8 @@ class _Landing:
         if had_rows:
             # Other files' versions of the same keys: one of them counted until now, or counts again.
             run(
-                f"insert into {touched} select {linked} from {raw} where _row_key in (select _row_key from {touched})"
+                f"insert into {touched} select {linked} from {raw} "
+                f"where _row_key in (select _row_key from {touched})"
             )
         return self._count(table, checked, added, removed)
 
@@ -755,20 +761,22 @@ class _Landing:
         run(f"update raw.loads set is_current = false where is_current and {again}")
         run(f"delete from raw.rejects where {again}")
         accepted = " union all ".join(
-            f"select _file, count(*) filter (_reason is null) as accepted, count(*) filter (_repeated) as repeated "
-            f"from {identifier(f'checked_{name}')} group by _file"
+            f"select _file, count(*) filter (_reason is null) as accepted, "
+            f"count(*) filter (_repeated) as repeated from {identifier(f'checked_{name}')} group by _file"
             for (name,) in run("select distinct table_name from landing_files").fetchall()
         )
         run(
             f"""
             insert into raw.loads
             select
-                $1, $2, table_name, source_file, file_sequence, content_hash, mapping_hash, rows_in_file, rows_read,
-                coalesce(accepted, 0), coalesce(accepted - repeated, 0), coalesce(repeated, 0),
+                $1, $2, table_name, source_file, file_sequence, content_hash, mapping_hash, rows_in_file,
+                rows_read, coalesce(accepted, 0), coalesce(accepted - repeated, 0), coalesce(repeated, 0),
                 coalesce(rejected, 0), $3, true
             from landing_files
             left join ({accepted}) as judged using (_file)
-            left join (select _file, count(*) as rejected from landing_rejects group by _file) as refused using (_file)
+            left join (
+                select _file, count(*) as rejected from landing_rejects group by _file
+            ) as refused using (_file)
             order by _file
             """,
             [batch_id, self.adapter.name, self.moment],
@@ -790,6 +798,9 @@ class _Landing:
         def touched(name: str) -> str:
             return identifier(f"touched_{name}")
 
+        def of_orders(name: str) -> str:
+            return f"order_id in (select order_id from {touched(name)})"
+
         parts = [
             f"select customer_id from {touched(name)}"
             for name in landed
@@ -797,22 +808,17 @@ class _Landing:
         ]
         for name in ("refunds", "order_items"):
             if name in landed:
-                parts.append(
-                    f"select customer_id from raw.orders where order_id in (select order_id from {touched(name)})"
-                )
+                parts.append(f"select customer_id from raw.orders where {of_orders(name)}")
         if "orders" in landed:
-            parts.append(
-                f"select customer_id from raw.refunds where order_id in (select order_id from {touched('orders')})"
-            )
+            parts.append(f"select customer_id from raw.refunds where {of_orders('orders')}")
         if "exchange_rates" in landed:
             rated = f"currency in (select currency from {touched('exchange_rates')})"
             parts += [
                 f"select customer_id from raw.{name} where {rated}"
                 for name in ("orders", "refunds", "subscriptions")
             ]
-            parts.append(
-                f"select customer_id from raw.orders where order_id in (select order_id from raw.refunds where {rated})"
-            )
+            refunded = f"select order_id from raw.refunds where {rated}"
+            parts.append(f"select customer_id from raw.orders where order_id in ({refunded})")
         if parts:
             everybody = " union all ".join(parts)
             self.connection.execute(
@@ -822,7 +828,7 @@ class _Landing:
             )
 
     def _store_settings(self) -> tuple[str, ...]:
-        """Rewrite raw.settings with the adapter's vars; gives the names of those that are others than before."""
+        """Rewrite raw.settings with the adapter's vars; gives the names of those that changed."""
         run = self.connection.execute
         before = dict(run("select name, value from raw.settings").fetchall())
         now = self.adapter.variables
@@ -830,10 +836,7 @@ class _Landing:
             run("delete from raw.settings")
             for name, value in now.items():
                 run("insert into raw.settings values (?, ?)", [name, value])
-        changed = tuple(
-            sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-        )
-        return changed
+        return tuple(sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)))
 
     def _store_settings_alone(self) -> tuple[str, ...]:
         self.connection.execute("begin transaction")
@@ -857,7 +860,8 @@ class _Landing:
                 )
         if not any(has_rows[name] for name in MAIN_TABLES):
             raise LandingError(
-                f"Neither {' nor '.join(MAIN_TABLES)} would have any row; a warehouse needs one of them. Nothing was changed."
+                f"Neither {' nor '.join(MAIN_TABLES)} would have any row; a warehouse needs one of them. "
+                "Nothing was changed."
             )
 
 
@@ -918,8 +922,8 @@ def counts_table(result: LandingResult) -> str:
 def land_command(source: str, data: Path | None) -> None:
     """Bring new and corrected files into the warehouse.
 
-    Rows that break the raw contract are kept in raw.rejects with the reason. Files that were landed before and have not
-    changed are skipped.
+    Rows that break the raw contract are kept in raw.rejects with the reason. Files that were landed before
+    and have not changed are skipped.
     """
     start_logging()
     settings = Settings.from_environment()

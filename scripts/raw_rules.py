@@ -57,8 +57,8 @@ def row_key_sql(table: Table) -> str:
 def cleaned_select(table: Table, relation: str) -> str:
     """Select the mapped rows trimmed, blank as NULL, and without e-mail addresses.
 
-    A text that as a whole is an address becomes the salted hash, so that it still joins; an address inside a longer
-    text becomes `[e-mail]`. The salt is the DuckDB variable `salt` of the session.
+    A text that as a whole is an address becomes the salted hash, so that it still joins; an address inside a
+    longer text becomes `[e-mail]`. The salt is the DuckDB variable `salt` of the session.
     """
     trimmed = ", ".join(
         f"nullif(trim({identifier(name)}, {literal(_BLANKS)}), '') as {identifier(name)}"
@@ -79,7 +79,8 @@ def _without_address(column: Column) -> str:
         return f"case when {value} is not null then {hashed} end"
     redacted = f"regexp_replace({value}, {literal(EMAIL_PATTERN)}, '[e-mail]', 'g')"
     if column.kind is Kind.TEXT and not column.values and not column.is_currency:
-        redacted = f"case when regexp_full_match({value}, {literal(EMAIL_PATTERN)}) then {hashed} else {redacted} end"
+        is_address = f"regexp_full_match({value}, {literal(EMAIL_PATTERN)})"
+        redacted = f"case when {is_address} then {hashed} else {redacted} end"
     # Looking for one character first spares nearly all rows the pattern.
     return f"case when contains({value}, '@') then {redacted} else {value} end"
 
@@ -87,8 +88,8 @@ def _without_address(column: Column) -> str:
 def checked_select(table: Table, relation: str, limits: Limits) -> str:
     """Select every mapped row with its values converted to the contract's types.
 
-    Gives `_file, _source_row, _mapped_row`, the columns of `raw.<table>` with `_is_utc` and `_row_key` (NULL if a
-    part of the key is missing or unreadable), and `_reason`: what is wrong with the row, all of it, or NULL.
+    Gives `_file, _source_row, _mapped_row`, the columns of `raw.<table>` with `_is_utc` and `_row_key` (NULL
+    if a part of the key is missing or unreadable), and `_reason`: all that is wrong with the row, or NULL.
     """
     typed = []
     for column in table.columns:
@@ -112,7 +113,8 @@ def checked_select(table: Table, relation: str, limits: Limits) -> str:
             (
                 f"({with_offset}) and ({without})",
                 literal(
-                    f"of {names} some have an offset and some have not: give all of them one, or say `timestamps: utc`"
+                    f"of {names} some have an offset and some have not; give all of them one, "
+                    "or say `timestamps: utc`"
                 ),
             )
         )
@@ -150,8 +152,9 @@ def _converted(column: Column, value: str, limits: Limits) -> str:
         return f"case when {number} = trunc({number}) then try_cast({number} as {kind.value}) end"
     if kind is Kind.BOOLEAN:
         return f"try_cast({value} as {kind.value})"
-    # The spaces and the small z that DuckDB does not read are mended first.
-    instant = f"try_cast(regexp_replace(regexp_replace({value}, '\\s*[zZ]$', 'Z'), '\\s+([+-])', '\\1') as timestamptz)"
+    # DuckDB does not read a small z, nor a space before the offset.
+    mended = f"regexp_replace(regexp_replace({value}, '\\s*[zZ]$', 'Z'), '\\s+([+-])', '\\1')"
+    instant = f"try_cast({mended} as timestamptz)"
     zone = "UTC" if kind is Kind.TIMESTAMP else limits.business_timezone
     moment = f"""
         case
@@ -208,10 +211,12 @@ def _quoted(text: str) -> str:
 def _unconverted(column: Column, text: str) -> str:
     if column.kind is Kind.BOOLEAN:
         return "' is neither true nor false'"
-    if column.kind is Kind.TIMESTAMP:
-        return "' is not a time (YYYY-MM-DD HH:MM:SS, with or without offset); map it with try_strptime'"
-    if column.kind is Kind.DATE:
-        return "' is not a date (YYYY-MM-DD); map it with try_strptime'"
+    if column.kind in (Kind.TIMESTAMP, Kind.DATE):
+        form = "time (YYYY-MM-DD HH:MM:SS" if column.kind is Kind.TIMESTAMP else "date (YYYY-MM-DD"
+        well_formed = f"regexp_full_match({text}, {literal(f'{_NAIVE}|{_ZONED}')})"
+        return f"""case
+            when {well_formed} then ' does not exist in the calendar'
+            else {literal(f" is not a {form}, with or without offset); map it with try_strptime")} end"""
     too_long = "when isfinite(try_cast({0} as double)) and not contains({0}, '_') then {1}"
     if column.kind is Kind.INTEGER:
         return f"case {too_long.format(text, literal(' is not a whole number'))} else ' is not a number' end"

@@ -12,7 +12,6 @@ import csv
 import gzip
 import hashlib
 import io
-import os
 import re
 import shutil
 import zlib
@@ -22,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO
-from urllib.parse import unquote, urlsplit
 
 import duckdb
 
-from scripts.adapters import CsvOptions, Files, Postgres, Sql, TableMapping, first_line, nearest
+from scripts.adapters import CsvOptions, Files, Postgres, first_line
 from scripts.contract import TABLES
-from scripts.errors import ConfigurationError, LandingError
+from scripts.errors import LandingError
+from scripts.postgres import fetch_relation
 from scripts.sql import identifier, literal
 
 _CHUNK_BYTES = 1 << 20
@@ -36,8 +35,10 @@ _CHUNK_BYTES = 1 << 20
 _MAX_LINE_BYTES = 16 << 20
 # Of two delimiters that split the first line alike, the earlier one is taken.
 _DELIMITERS = (",", ";", "\t", "|")
-_SOURCE_ROW = "_source_row"
-# An address as a person would recognise it: no spaces, one @, a dot in the domain. Generous, for the sake of privacy.
+# What `source` calls the number of the row; reserved.
+SOURCE_ROW = "_source_row"
+# An address as a person would recognise it: no spaces, one @, a dot in the domain. Generous, for privacy.
+# Both Python and DuckDB (RE2) understand it.
 EMAIL_PATTERN = (
     r"""[^\s@<>()\[\],;:|/\\"'][^\s@<>()\[\],;:|/\\]*"""
     r"""@(?:[^\s@<>()\[\],;:|/\\"'=?&!.]+\.)+[^\s@<>()\[\],;:|/\\"'=?&!.0-9]+"""
@@ -103,8 +104,8 @@ def _file_errors(name: str) -> Iterator[None]:
 def fingerprint(path: Path, name: str, file_format: str, encoding: str) -> Fingerprint:
     """Hash a file and, in the same pass, verify its encoding. `name` is what messages call it.
 
-    Raises LandingError if it cannot be read, is empty, is a damaged gzip file, or is not in `encoding` (with the byte
-    offset, counted in the unpacked content, and the line).
+    Raises LandingError if it cannot be read, is empty, is a damaged gzip file, or is not in `encoding` (with
+    the byte offset, counted in the unpacked content, and the line).
     """
     with _file_errors(name):
         if path.is_dir():
@@ -140,12 +141,13 @@ def _verify_encoding(stream: IO[bytes], name: str, encoding: str) -> None:
             line = lines + 1 + chunk[: max(error.start - kept, 0)].count(b"\n")
             raise LandingError(
                 f"{name}: byte {at} (line {line}) is not {encoding}: {error.reason}. "
-                "Say `encoding:` in the adapter (for example cp1252, latin-1, utf-16), or export the file as UTF-8."
+                "Say `encoding:` in the adapter (for example cp1252, latin-1, utf-16), or export it as UTF-8."
             ) from error
         if "\0" in decoded:
+            line = lines + 1 + decoded[: decoded.index("\0")].count("\n")
             raise LandingError(
-                f"{name}: line {lines + 1} or soon after it holds a NUL byte, which no text has. The file is damaged, "
-                "or its encoding is another: say `encoding:` in the adapter (for example utf-16)."
+                f"{name}: line {line} holds a NUL byte, which no text does: the file is damaged, or its "
+                "encoding is another; say `encoding:` in the adapter (for example utf-16)."
             )
         if not chunk:
             break
@@ -159,21 +161,23 @@ def _open_binary(path: Path) -> BinaryIO:
 
 @dataclass(frozen=True)
 class LoadedInput:
-    """One input in the scratch file: the tables that hold its rows, their columns, and its data rows (good and broken)."""
+    """One input in the scratch file: the tables that hold its rows, their columns, all its data rows."""
 
     tables: tuple[str, ...]
     columns: tuple[str, ...]
     rows: int
+    # How many of the rows are broken lines; they are in `inputs.broken`, not in the tables.
     broken: int = 0
     # What `inputs.broken` calls it.
     number: int = 0
 
 
 class Sandbox:
-    """The scratch DuckDB file of one landing: `load_*`, then `lock`, then `run`; a context manager that removes it all.
+    """The scratch DuckDB file of one landing, as a context manager that removes all of it.
 
-    Leaves, for `scripts.landing` to read: `mapped.<table>` (`_file` INTEGER, `_source_row` BIGINT, the contract's
-    columns as VARCHAR) and `inputs.broken` (the lines that are no rows).
+    `load_file` and `load_postgres`, then `lock`, then mappings through `locked_connection`. It leaves
+    `mapped.<table>` (`_file` INTEGER, `_source_row` BIGINT, the contract's columns as VARCHAR) and
+    `inputs.broken` (the lines that are no rows), for landing to read.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -183,7 +187,7 @@ class Sandbox:
         self._locked = False
 
     def __enter__(self) -> Sandbox:
-        # What an interrupted landing left behind may hold plain personal data: gone, and unreadable for others while it lasts.
+        # It holds plain personal data: for its owner only, and what an interrupted landing left goes first.
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True, mode=0o700)
         self._connection = duckdb.connect(str(self.database))
@@ -194,12 +198,14 @@ class Sandbox:
         self._connection.execute("create schema inputs")
         self._connection.execute("create schema mapped")
         self._connection.execute(
-            "create table inputs.broken (input integer, source_row bigint, line bigint, reason varchar, content varchar)"
+            "create table inputs.broken "
+            "(input integer, source_row bigint, line bigint, reason varchar, content varchar)"
         )
         for table in TABLES.values():
             columns = ", ".join(f"{identifier(name)} varchar" for name in table.column_names)
             self._connection.execute(
-                f"create table mapped.{identifier(table.name)} (_file integer, {_SOURCE_ROW} bigint, {columns})"
+                f"create table mapped.{identifier(table.name)} "
+                f"(_file integer, {SOURCE_ROW} bigint, {columns})"
             )
         return self
 
@@ -213,13 +219,10 @@ class Sandbox:
         """Close the sandbox's own connection, so that another one can attach the file."""
         self._connection.close()
 
-    # -- trusted: loading ---------------------------------------------------------------------------------------------
-
     def load_file(
         self, path: Path, name: str, file_format: str, options: Files, taken: Fingerprint
     ) -> LoadedInput:
-        """Load one file into a table of its own. LandingError if it cannot be read or changed since `taken`."""
-        assert not self._locked
+        """Load a file into a table of its own. LandingError if it cannot be read or changed since `taken`."""
         number = self._next()
         # DuckDB takes a path for a pattern; behind a link with a plain name, brackets and stars are harmless.
         suffix = {"csv": ".csv", "parquet": ".parquet"}.get(file_format, ".txt")
@@ -237,8 +240,8 @@ class Sandbox:
                 loaded = self._load_lines(link, name, number, as_json=file_format == "jsonl")
             if _stat(path) != taken.stat:
                 raise LandingError(
-                    f"{name}: the file changed while it was read. Deliver files under another name and rename them when "
-                    "they are complete, then land again."
+                    f"{name}: the file changed while it was read. Land again; better, deliver files under "
+                    "another name and rename them when they are complete."
                 )
         for leftover in self.directory.glob(f"input{number}.*"):
             leftover.unlink()
@@ -279,7 +282,8 @@ class Sandbox:
             columns = options.columns
             if len(first) != len(columns):
                 raise LandingError(
-                    f"{name}: the first line has {len(first)} columns, `csv: {{columns: …}}` names {len(columns)}."
+                    f"{name}: the first line has {len(first)} columns, `csv: {{columns: …}}` names "
+                    f"{len(columns)}."
                 )
         else:
             columns = tuple(f"column{position}" for position in range(1, len(first) + 1))
@@ -322,7 +326,7 @@ class Sandbox:
         struct = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns)
         quote = literal(options.quote)
         select = f"""
-            select row_number() over () as {_SOURCE_ROW}, *
+            select row_number() over () as {SOURCE_ROW}, *
             from read_csv(
                 {literal(str(path))}, auto_detect = false, header = {str(options.header).lower()}, skip = 0,
                 delim = {literal(delimiter)}, quote = {quote}, escape = {quote}, comment = '',
@@ -347,7 +351,7 @@ class Sandbox:
     ) -> int:
         """Record the lines DuckDB refused, and give the good rows back the numbers they have in the file."""
         run = self._connection.execute
-        # `line` counts records, blank lines too; `line_byte_position` (1-based) may point at the line end before.
+        # `line` counts records, blank lines too; `line_byte_position` may point at the line end before.
         run("""
             create or replace temp table broken as
             select
@@ -363,9 +367,9 @@ class Sandbox:
         if not count:
             return 0
         self._stop_at_open_quote(path, name, options)
-        # All records with their line: the good rows are those that are not broken, in the same order. One column more
-        # than there are makes DuckDB name every record as an error; blank lines, which are no rows, it skips.
-        self._read_csv(path, table, (*columns, _SOURCE_ROW + "_more"), delimiter, options, keep=False)
+        # All records with their line: the good rows are those that are not broken, in the same order. One
+        # column too many makes DuckDB name every record; blank lines, which are no rows, it skips.
+        self._read_csv(path, table, (*columns, SOURCE_ROW + "_more"), delimiter, options, keep=False)
         run("""
             create or replace temp table records as
             with everything as (
@@ -384,9 +388,9 @@ class Sandbox:
             with good as (
                 select source_row, row_number() over (order by record) as place from records where is_good
             )
-            select good.source_row as {_SOURCE_ROW}, data.* exclude ({_SOURCE_ROW})
+            select good.source_row as {SOURCE_ROW}, data.* exclude ({SOURCE_ROW})
             from {table} as data
-            join good on good.place = data.{_SOURCE_ROW}
+            join good on good.place = data.{SOURCE_ROW}
             order by good.source_row
         """)
         positions = run("select record, position, content from broken order by position").fetchall()
@@ -402,8 +406,10 @@ class Sandbox:
             select
                 ?, records.source_row, places.line,
                 'line ' || places.line || ': ' || case
-                    when errors like '%TOO MANY COLUMNS%' then replace(lower(message), 'number of columns', 'columns')
-                    when errors like '%MISSING COLUMNS%' then replace(lower(message), 'number of columns', 'columns')
+                    when errors like '%COLUMNS%'
+                    then regexp_extract(message, 'Found: ([0-9]+)', 1)
+                        || ' columns, expected '
+                        || regexp_extract(message, 'Columns: ([0-9]+)', 1)
                     else 'a quoted value is followed by something else than a delimiter'
                 end,
                 ltrim(content, chr(10) || chr(13))
@@ -416,7 +422,7 @@ class Sandbox:
         return count
 
     def _stop_at_open_quote(self, path: Path, name: str, options: CsvOptions) -> None:
-        """A quote that is never closed swallows the rows after it, and a cut-off file ends in half a row: both stop."""
+        """Stop at a quote that is never closed (it swallows rows), and at a file that ends in half a row."""
         suspects = self._connection.execute(
             """
             select position, errors, content from broken
@@ -436,15 +442,15 @@ class Sandbox:
             if open_quote:
                 line = _line_numbers(path, [position])[0]
                 raise LandingError(
-                    f"{name}: line {line}: a quote ({options.quote}) opened here is not closed properly, so rows after it "
-                    "would be lost: the file is cut off, or a quote in a value is not doubled. Export it again, or say "
-                    '`csv: {quote: ""}` if the file does not use quotes.'
+                    f"{name}: line {line}: a quote ({options.quote}) opened here is not closed properly, so "
+                    "rows after it would be lost: the file is cut off, or a quote in a value is not doubled. "
+                    'Export it again, or say `csv: {quote: ""}` if the file does not use quotes.'
                 )
             if "MISSING COLUMNS" in errors and at_end and not ends_in_line_end:
                 line = _line_numbers(path, [position])[0]
                 raise LandingError(
-                    f"{name}: line {line}, the last one, is incomplete and has no line end: the file is cut off. "
-                    "Deliver it again."
+                    f"{name}: line {line}, the last one, is incomplete and has no line end: the file is cut "
+                    "off. Deliver it again."
                 )
 
     def first_broken(self, loaded: LoadedInput) -> str:
@@ -461,21 +467,21 @@ class Sandbox:
         scan = f"read_parquet({literal(str(path))}, file_row_number = true, hive_partitioning = false)"
         try:
             self._connection.execute(
-                f"create table {table} as select file_row_number + 1 as {_SOURCE_ROW}, * exclude (file_row_number) from {scan}"
+                f"create table {table} as "
+                f"select file_row_number + 1 as {SOURCE_ROW}, * exclude (file_row_number) from {scan}"
             )
         except duckdb.Error as error:
             shown = without_addresses(first_line(error)).replace(str(path), name)
             raise LandingError(
-                f"{name}: cannot be read as Parquet: {shown} The file is damaged, cut off, or of another format."
+                f"{name}: cannot be read as Parquet: {shown} "
+                "The file is damaged, cut off, or of another format."
             ) from error
         return self._loaded(number)
 
     def _loaded(self, number: int) -> LoadedInput:
         table = f"inputs.{identifier(str(number))}"
         columns = tuple(
-            row[0]
-            for row in self._connection.execute(f"describe {table}").fetchall()
-            if row[0] != _SOURCE_ROW
+            row[0] for row in self._connection.execute(f"describe {table}").fetchall() if row[0] != SOURCE_ROW
         )
         return LoadedInput((table,), columns, self._count_rows(table), number=number)
 
@@ -508,7 +514,7 @@ class Sandbox:
         run(
             f"""
             insert into inputs.broken
-            select ?, {_SOURCE_ROW}, {_SOURCE_ROW}, 'line ' || {_SOURCE_ROW} || ': not a JSON object', line
+            select ?, {SOURCE_ROW}, {SOURCE_ROW}, 'line ' || {SOURCE_ROW} || ': not a JSON object', line
             from {table} where not {is_object}
             """,
             [number],
@@ -518,7 +524,8 @@ class Sandbox:
             key
             for (key,) in run(f"""
                 select key from (
-                    select unnest(json_keys(line)) as key, {_SOURCE_ROW} as place from {table} where {is_object}
+                    select unnest(json_keys(line)) as key, {SOURCE_ROW} as place
+                    from {table} where {is_object}
                 ) group by key order by min(place), key
             """).fetchall()
         ]
@@ -527,36 +534,30 @@ class Sandbox:
         values = ", ".join(
             f"fields[{place}] as {identifier(key)}" for place, key in enumerate(columns, start=1)
         )
-        # DuckDB reads numbers as doubles and would round those of 17 digits and more: in such lines the numbers are put
-        # in quotes first. Strings are consumed whole, so nothing inside them is taken for a number.
+        # DuckDB reads numbers as doubles and would round those of 17 digits and more: in such lines the
+        # numbers are put in quotes first. Strings are consumed whole: nothing in them is taken for a number.
         exact = r"""
             case when regexp_matches(line, '[0-9.]{16,}') then array_to_string(list_transform(
                 regexp_extract_all(line, '"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|[^"0-9-]+'),
-                lambda token: case when regexp_matches(token, '^[-0-9]') then '"' || token || '"' else token end
+                lambda token:
+                    case when regexp_matches(token, '^[-0-9]') then '"' || token || '"' else token end
             ), '') else line end"""
         run(f"""
             create or replace table {table} as
-            select {_SOURCE_ROW}{", " + values if values else ""}
+            select {SOURCE_ROW}{", " + values if values else ""}
             from (
-                select {_SOURCE_ROW}, json_extract_string({exact}, [{paths}]::varchar[]) as fields
+                select {SOURCE_ROW}, json_extract_string({exact}, [{paths}]::varchar[]) as fields
                 from {table} where {is_object}
             )
-            order by {_SOURCE_ROW}
+            order by {SOURCE_ROW}
         """)
         return LoadedInput((table,), columns, self._count_rows(table) + broken, broken, number)
 
     def load_postgres(self, source: Postgres) -> tuple[LoadedInput, str]:
-        """Fetch a relation whole; gives the input and the hash of its content, whatever the order of its rows."""
-        assert not self._locked
+        """Fetch a relation whole; gives the input and the hash of its content, in whatever order it came."""
         number = self._next()
         table = f"inputs.{identifier(str(number))}"
-        uri = os.environ.get(source.connection)
-        if not uri:
-            raise ConfigurationError(
-                f"{source.source_file}: the environment variable {source.connection} is not set; it must hold the URI of "
-                "the Postgres server (postgresql://user:password@host/database)."
-            )
-        _fetch_postgres(self._connection, table, source, uri)
+        fetch_relation(self._connection, table, source, SOURCE_ROW)
         loaded = self._loaded(number)
         names = ", ".join(identifier(column) for column in loaded.columns)
         # Sums of MD5 halves do not depend on the order in which the server sends the rows.
@@ -565,8 +566,6 @@ class Sandbox:
             from (select cast(row({names}) as varchar) as content from {table})
         """).fetchone()
         return loaded, hashlib.sha256(repr((loaded.columns, total)).encode()).hexdigest()
-
-    # -- untrusted: mapping -------------------------------------------------------------------------------------------
 
     def lock(self) -> None:
         """From here on the connection reaches nothing but its own tables, and nothing can undo that."""
@@ -578,157 +577,16 @@ class Sandbox:
             self._connection.execute(f"set {setting}")
         self._locked = True
 
-    def run(
-        self,
-        mapping: TableMapping,
-        adapter_file: Path,
-        file_number: int,
-        name: str,
-        source: LoadedInput,
-        joins: dict[str, LoadedInput],
-    ) -> int:
-        """Run one mapping over one input; gives the number of rows it made in `mapped.<table>`.
-
-        LandingError when a column the adapter names is missing, ConfigurationError for any other error of the SQL.
-        """
-        assert self._locked, "mapping SQL runs in the locked sandbox only"
-        if not source.columns:
-            # JSON lines without a single row have no columns to map.
-            return 0
-        relations = {"source": source, **joins}
-        for relation, loaded in relations.items():
-            union = " union all by name ".join(f"select * from {table}" for table in loaded.tables)
-            self._connection.execute(f"create or replace temp view {identifier(relation)} as {union}")
-        try:
-            return _Mapping(self._connection, mapping, adapter_file, file_number, name, relations).run()
-        finally:
-            for relation in relations:
-                self._connection.execute(f"drop view if exists {identifier(relation)}")
-
-
-class _Mapping:
-    """One mapping over one input, and the search for the column at fault when it fails."""
-
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        mapping: TableMapping,
-        adapter_file: Path,
-        file_number: int,
-        name: str,
-        relations: dict[str, LoadedInput],
-    ) -> None:
-        self.connection = connection
-        self.mapping = mapping
-        self.adapter_file = adapter_file
-        self.file_number = file_number
-        self.name = name
-        self.relations = relations
-
-    def run(self) -> int:
-        table = self.mapping.table
-        if self.mapping.query:
-            select, names = self._query()
-        else:
-            select, names = self._columns()
-        targets = ", ".join(identifier(name) for name in names)
-        values = ", ".join(
-            f"cast({identifier(name)} as {'bigint' if name == _SOURCE_ROW else 'varchar'})" for name in names
-        )
-        try:
-            self.connection.execute(
-                f"insert into mapped.{identifier(table.name)} (_file, {targets}) "
-                f"select {self.file_number}, {values} from ({select}\n) as mapped_rows"
-            )
-        except duckdb.Error as error:
-            raise self._error(error) from error
-        return self.connection.execute(
-            f"select count(*) from mapped.{identifier(table.name)} where _file = {self.file_number}"
-        ).fetchone()[0]
-
-    def _columns(self) -> tuple[str, list[str]]:
-        names = [*self.mapping.columns, _SOURCE_ROW]
-        expressions = [sql.text for sql in self.mapping.columns.values()] + [f"source.{_SOURCE_ROW}"]
-        # Numbered first and named after: an expression sees the columns of the file, never another canonical column.
-        inner = ",\n".join(f"({text}\n) as _c{place}" for place, text in enumerate(expressions))
-        outer = ", ".join(f"_c{place} as {identifier(name)}" for place, name in enumerate(names))
-        select = f"select {outer} from (select {inner}\nfrom source{self._where()}) as numbered"
-        described = self._describe(f"select {inner}\nfrom source{self._where()}")
-        if len(described) != len(names):
-            raise ConfigurationError(
-                f"{self.adapter_file}:{self.mapping.line}: {self.mapping.table.name}: an expression of `columns:` gives more "
-                "than one value; write one expression per column."
-            )
-        return select, names
-
-    def _where(self) -> str:
-        return f"\nwhere ({self.mapping.where.text}\n)" if self.mapping.where else ""
-
-    def _query(self) -> tuple[str, list[str]]:
-        query = self.mapping.query
-        table = self.mapping.table
-        names = self._describe(query.text)
-        where = f"{self.adapter_file}:{query.line}: {table.name}.query"
-        known = (*table.column_names, _SOURCE_ROW)
-        for name in names:
-            if name not in known:
-                raise ConfigurationError(f"{where}: gives the unknown column {name!r}{nearest(name, known)}")
-        missing = [name for name in table.required_columns if name not in names]
-        if missing:
-            raise ConfigurationError(
-                f"{where}: {table.name} requires {', '.join(missing)}; the query does not give it."
-            )
-        return query.text, names
-
-    def _describe(self, select: str) -> list[str]:
-        try:
-            names = [row[0] for row in self.connection.execute(f"describe {select}").fetchall()]
-        except duckdb.Error as error:
-            raise self._error(error) from error
-        return names
-
-    def _error(self, error: duckdb.Error) -> LandingError | ConfigurationError:
-        """The message for a failed mapping: which column, and what is wrong with it."""
-        column, sql, cause = self._culprit(error)
-        table = self.mapping.table.name
-        where = f"{self.adapter_file}:{sql.line}: {table}.{column}"
-        text = without_addresses(first_line(cause))
-        missing = re.search(r'column "([^"]*)" not found|does not have a column named "([^"]*)"', text)
-        if missing:
-            name = missing.group(1) or missing.group(2)
-            known = list(dict.fromkeys(c for loaded in self.relations.values() for c in loaded.columns))
-            hint = ""
-            if sql.text.strip() == name:
-                hint = f" (A fixed text is written \"'{name}'\", in both kinds of quotes.)"
-            return LandingError(f"{where}: {self.name} has no column {name!r}{nearest(name, known)}{hint}")
-        if isinstance(cause, duckdb.PermissionException):
-            text += " A mapping reads `source` and its `join:` inputs, and nothing else."
-        elif isinstance(
-            cause, (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
-        ):
-            text += " Use try_cast or try_strptime, and the row is rejected with its reason instead."
-        return ConfigurationError(f"{where}: {self.name}: {text}")
-
-    def _culprit(self, error: duckdb.Error) -> tuple[str, Sql, duckdb.Error]:
-        if self.mapping.query:
-            return "query", self.mapping.query, error
-        if self.mapping.where:
-            try:
-                self.connection.execute(f"select count(*) from source{self._where()}")
-            except duckdb.Error as cause:
-                return "where", self.mapping.where, cause
-        for name, sql in self.mapping.columns.items():
-            try:
-                self.connection.execute(
-                    f"select max(cast(v as varchar)) from (select ({sql.text}\n) as v from source{self._where()})"
-                )
-            except duckdb.Error as cause:
-                return name, sql, cause
-        return "columns", Sql("", self.mapping.line), error
+    @property
+    def locked_connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection for the SQL of adapters; there is none before `lock`."""
+        if not self._locked:
+            raise RuntimeError("the SQL of an adapter runs in the locked sandbox only")
+        return self._connection
 
 
 def _first_record(head: str, options: CsvOptions) -> tuple[str, list[str]]:
-    """The delimiter and the fields of the first line. Without a given delimiter: the one that splits it most."""
+    """The delimiter and the fields of the first line. Not given, it is the one that splits the line most."""
 
     def record(delimiter: str) -> list[str]:
         quoting = csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE
@@ -758,10 +616,10 @@ def _header(fields: list[str], name: str) -> tuple[str, ...]:
         key = column.casefold()
         if key in seen:
             raise LandingError(
-                f"{name}: two columns are called {column!r} (column {place} is the second; case does not count). "
-                "Rename one where the file is made."
+                f"{name}: two columns are called {column!r} (column {place} is the second; case does not "
+                "count). Rename one where the file is made."
             )
-        if key == _SOURCE_ROW:
+        if key == SOURCE_ROW:
             raise LandingError(f"{name}: the column name {column!r} is reserved for the number of the row.")
         seen[key] = column
     return columns
@@ -800,86 +658,3 @@ def _line_numbers(path: Path, positions: list[int]) -> list[int]:
                 target += 1
             result.append(before + 1)
     return result
-
-
-def _fetch_postgres(connection: duckdb.DuckDBPyConnection, table: str, source: Postgres, uri: str) -> None:
-    """Copy a relation into a table of the scratch file, through ADBC."""
-    # Imported here: most companies have no Postgres, and the driver takes a moment to load.
-    import adbc_driver_manager
-    import adbc_driver_postgresql.dbapi as postgres
-
-    # Types that arrive as they are; all others (numeric, uuid, json, enums, money …) are asked for as text.
-    native = {
-        "boolean",
-        "smallint",
-        "integer",
-        "bigint",
-        "real",
-        "double precision",
-        "text",
-        "character varying",
-        "date",
-        "timestamp without time zone",
-        "timestamp with time zone",
-    }
-    schema, relation = source.relation
-    try:
-        with postgres.connect(uri) as client, client.cursor() as cursor:
-            cursor.execute(
-                """
-                select a.attname::text, format_type(a.atttypid, null)
-                from pg_attribute as a
-                join pg_class as c on c.oid = a.attrelid
-                join pg_namespace as n on n.oid = c.relnamespace
-                where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped
-                order by a.attnum
-                """,
-                (schema, relation),
-            )
-            columns = cursor.fetchall()
-            if not columns:
-                cursor.execute(
-                    "select n.nspname::text || '.' || c.relname::text from pg_class as c "
-                    "join pg_namespace as n on n.oid = c.relnamespace "
-                    "where c.relkind in ('r', 'v', 'm', 'p', 'f') and n.nspname not in ('pg_catalog', 'information_schema')"
-                )
-                known = [name for (name,) in cursor.fetchall()]
-                wanted = ".".join(source.relation)
-                raise LandingError(
-                    f"{source.source_file}: no such relation, or no right to see it, through {source.connection}"
-                    f"{nearest(wanted, known)}"
-                )
-            names = _header([name for name, _ in columns], source.source_file)
-            selected = ", ".join(
-                identifier(name) if kind in native else f"{identifier(name)}::text as {identifier(name)}"
-                for name, kind in columns
-            )
-            assert len(names) == len(columns)
-            cursor.execute(f"select {selected} from {identifier(schema)}.{identifier(relation)}")
-            reader = cursor.fetch_record_batch()
-            connection.register("fetched", reader)
-            try:
-                connection.execute(
-                    f"create table {table} as select row_number() over () as {_SOURCE_ROW}, * from fetched"
-                )
-            finally:
-                connection.unregister("fetched")
-    except (adbc_driver_manager.Error, duckdb.Error) as error:
-        text = without_addresses(_without_secrets(first_line(error), uri))
-        raise LandingError(
-            f"{source.source_file}: cannot be read through {source.connection}: {text}"
-        ) from None
-
-
-def _without_secrets(text: str, uri: str) -> str:
-    """The message without the connection's URI and password, as written or unquoted."""
-    secrets = {uri, *re.findall(r"password=('[^']*'|\S+)", uri)}
-    try:
-        password = urlsplit(uri).password
-    except ValueError:
-        password = None
-    if password:
-        secrets |= {password, unquote(password)}
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "…")
-    return re.sub(r"//[^@\s/]*@", "//…@", text)
