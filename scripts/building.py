@@ -199,7 +199,8 @@ def _run(command: list[str], environment: dict[str, str], folder: Path, log_file
                 log.flush()
                 lines.append(line)
                 node = _NODE_LINE.match(line.rstrip())
-                if node is None:
+                # Hooks are numbered on their own, before and after the nodes.
+                if node is None or " hook: " in node["what"]:
                     continue
                 if node["result"] is None or node["result"] == "RUN":
                     show_live(

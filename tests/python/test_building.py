@@ -22,6 +22,7 @@ version: "1.0"
 profile: tenure
 model-paths: [models]
 vars: {as_of_date: null}
+on-run-start: ["select 1"]
 """
 # `orders` passes, and its unit test would fail: a night that ran it would not end well.
 MODELS = {
@@ -236,4 +237,6 @@ def test_command_line_says_what_was_built(settings: Settings, monkeypatch: pytes
     outcome = CliRunner().invoke(build_command, ["--full-refresh"])
     assert outcome.exit_code == 0, outcome.output
     assert "2 models, 2 tests" in outcome.stdout
-    assert "build: 4 of 4 done" in outcome.stderr
+    assert [line.split("build: ")[1] for line in outcome.stderr.splitlines()] == [
+        f"{done} of 4 done" for done in range(1, 5)
+    ]

@@ -342,3 +342,61 @@ def test_fingerprint_covers_the_project() -> None:
     } <= files
     assert any(file.startswith("models/") for file in files)
     assert any(file.startswith("macros/") for file in files)
+
+
+ADAPTER = """
+description: A shop of a few orders.
+tables:
+  orders:
+    files: orders.csv
+    columns:
+      order_id: number
+      customer_id: customer
+      ordered_at: day
+      gross_amount: amount
+"""
+
+
+def run_for_real(tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """A night on the real project and its own warehouse, as cron would start it: from elsewhere, no terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "scripts", "nightly", "--source", str(tmp_path / "shop.yml")],
+        cwd=tmp_path,
+        env=os.environ | {"TENURE_WAREHOUSE": str(tmp_path / "warehouse"), "PYTHONPATH": str(PROJECT_ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_nights_of_a_small_shop(tmp_path: Path) -> None:
+    """The real thing: a first night, one without news, one with a file that can't be read."""
+    (tmp_path / "shop.yml").write_text(ADAPTER)
+    orders = [f"{n},c{n % 7},2011-{1 + n // 10:02d}-{1 + n % 28:02d},{10 + n}.50" for n in range(60)]
+    (tmp_path / "orders.csv").write_text("\n".join(["number,customer,day,amount", *orders, ""]))
+    settings = Settings(warehouse=tmp_path / "warehouse")
+
+    first = run_for_real(tmp_path)
+    assert first.returncode == 0, first.stderr
+    publication = current_publication(settings)
+    assert publication is not None
+    assert publication.rows["fct_orders"] == 60
+    assert publication.manifest["as_of_date"] == "2011-06-28"
+    lines = dict(line.strip().split("  ", 1) for line in first.stdout.splitlines() if line.startswith("  "))
+    assert lines["As of"].strip() == "2011-06-28"
+    assert lines["Customers"].strip() == "7, of whom 7 active"
+    assert lines["Net revenue"].strip() == "2,400.00 USD"
+
+    second = run_for_real(tmp_path)
+    assert second.returncode == 0, second.stderr
+    assert f"Nothing new since publication {publication.run_id}" in second.stderr
+    assert second.stdout == first.stdout
+
+    (tmp_path / "orders.csv").write_text("number,customer,when,amount\n1,c1,2011-01-01,5\n")
+    third = run_for_real(tmp_path)
+    assert third.returncode == 3, third.stderr
+    assert "orders.csv" in third.stderr
+    assert "Traceback" not in third.stderr
+    assert current_publication(settings) == publication
+    statuses = [json.loads(path.read_text())["status"] for path in sorted(settings.runs.iterdir())]
+    assert statuses == ["published", "nothing_new", "failed"]
