@@ -439,7 +439,7 @@ _NEUTRAL = {
     "exchange_rates": "",
 }
 _STOP_WORDS = word_set(
-    "of the a an de du des la le les l d der die das des am el del per in by utc gmt local our"
+    "of the a an de du des la le les l d der die das des am el del per in by utc gmt local our s it"
 )
 _UNITS = word_set("usd eur gbp vnd chf aud cad jpy incl vat tax inc base cents")
 

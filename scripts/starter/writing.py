@@ -7,15 +7,15 @@ import os
 import re
 import textwrap
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 
 from scripts.contract import TABLES, Kind
 from scripts.sql import identifier, literal
 from scripts.starter.expressions import Expression, amount_sql, expression
-from scripts.starter.guessing import SUMMED, Guess, Guesses, fits, line_columns
-from scripts.starter.profiling import SYMBOL_CURRENCIES, Profile
+from scripts.starter.guessing import SUMMED, Guess, Guesses, Match, fits, line_columns, number_of
+from scripts.starter.profiling import SYMBOL_CURRENCIES, Numbers, Profile
 from scripts.starter.scanning import FileGroup, Unreadable
 from scripts.starter.vocabulary import fold, name_score
 
@@ -167,7 +167,7 @@ def _table(
     lines = [f"  {table.name}:"]
     lines += [f"    # CHOOSE: {line}" for line in guess.remarks]
     lines += _files(guess)
-    entries = _entries(guess, look)
+    entries = _entries(_with_plain_sums(guess), look)
     if guess.from_orders:
         lines += _customers_of_orders(guess, entries)
     elif guess.amount_from:
@@ -372,61 +372,103 @@ def _orders_of_lines(guess: Guess, entries: list[_Entry]) -> list[str]:
     used = {match.profile.name: match.profile for match in guess.matches.values()}
     if guess.cancelled_at is not None:
         used[guess.cancelled_at.name] = guess.cancelled_at
-    per_line = {guess.matches[name].profile.name for name in guess.per_line}
-    indent = "          "
+    gross = guess.profile("gross_amount")
+    sums = {}
+    for place, name in enumerate(sorted(guess.per_line), start=1):
+        profile = guess.matches[name].profile
+        sums[profile.name] = _Sum(
+            f"_summed_{place}", amount_sql(profile), _text(profile), strict=profile is gross
+        )
+    where: list[str] = []
+    remark = "stands once per order, or is repeated on each line: taken once."
+    if "gross_amount" in guess.derived:
+        quantity, price = _quantity_and_price(guess)
+        sums["_lines_amount"] = _product(quantity, price)
+        where = _positive_lines(quantity, price)
+        remark = (
+            f"the file has no total: {identifier(quantity.name)} × {identifier(price.name)} of the lines are added, "
+            "without shipping."
+        )
+        made = _Entry("gross_amount", "_lines_amount", (remark,))
+        entries = [*entries[:3], made, *entries[3:]]
+    else:
+        if "gross_amount" in guess.per_line:
+            remark = "differs from line to line: the lines of an order are added."
+        entries = [
+            _Entry(e.name, e.sql, (remark, *e.comments)) if e.name == "gross_amount" else e for e in entries
+        ]
     lines = [
         "    # The file has a row per line of an order: the lines of an order are brought together.",
         "    query: |",
-        "      with orders as (",
-        "          select",
-        f"          {'    '}{identifier(order_id.name)},",
     ]
-    for name, profile in used.items():
-        if name == order_id.name:
-            continue
-        if name in per_line:
-            lines.append(f"{indent}    -- CHOOSE: differs from line to line, so it is summed.")
-            lines.append(f"{indent}    {_sum(amount_sql(profile), profile)} as {identifier(name)},")
-        else:
-            value = f"nullif({identifier(name)}, '')" if profile.is_text else identifier(name)
-            lines.append(f"{indent}    any_value({value} order by _source_row) as {identifier(name)},")
-    comments: tuple[str, ...] = ()
-    gross = None
-    if "gross_amount" in guess.derived:
-        quantity, price = _quantity_and_price(guess)
-        product = f"{amount_sql(quantity)} * {amount_sql(price)}"
-        lines.append(f"{indent}    {_sum(product, price)} as _lines_amount,")
-        comments = (
-            f"the file has no total: {identifier(quantity.name)} × {identifier(price.name)} of the lines are added, "
-            "without shipping.",
-        )
-        gross = _Entry("gross_amount", "_lines_amount", comments)
-    elif not guess.per_line:
-        comments = ("stands once per order, or is repeated on each line: taken once.",)
-    if gross is None:
-        entries = [
-            _Entry(entry.name, entry.sql, (*comments, *entry.comments))
-            if entry.name == "gross_amount"
-            else entry
-            for entry in entries
+    relation = "source"
+    if sums:
+        relation = "lines"
+        lines += [
+            "      with lines as (",
+            "          select",
+            "              *,",
+            *(f"              {sum_.value} as {sum_.alias}," for sum_ in sums.values()),
+            "          from source",
+            *(f"          {line}" for line in where),
+            "      ),",
+            "      orders as (",
         ]
     else:
-        entries = [entry for entry in entries if entry.name != "gross_amount"]
-        entries.insert(3, gross)
-    lines += [f"{indent}    min(_source_row) as _source_row", f"{indent}from source"]
-    where = _positive_lines(guess)
-    lines += [f"{indent}{line}" for line in where]
-    lines += [f"{indent}group by {identifier(order_id.name)}", "      )"]
+        lines.append("      with orders as (")
+    lines += ["          select", f"              {identifier(order_id.name)},"]
+    for name, profile in used.items():
+        if name == order_id.name or name in sums:
+            continue
+        value = f"nullif({identifier(name)}, '')" if profile.is_text else identifier(name)
+        lines.append(f"              any_value({value} order by _source_row) as {identifier(name)},")
+    lines += [f"              {sum_.sql} as {identifier(name)}," for name, sum_ in sums.items()]
+    lines += [
+        "              min(_source_row) as _source_row",
+        f"          from {relation}",
+        f"          group by {identifier(order_id.name)}",
+        "      )",
+    ]
     return lines + _select(entries, ["from orders"])
 
 
-def _sum(value: str, original: Profile) -> str:
-    """The sum as text; if a value is no number, that value instead, so that landing refuses the order and shows it."""
-    text = identifier(original.name) if original.is_text else f"cast({identifier(original.name)} as varchar)"
-    return (
-        f"case when count({value}) = count(*) then cast(sum({value}) as varchar) "
-        f"else min({text}) filter (where {value} is null) end"
-    )
+def _with_plain_sums(guess: Guess) -> Guess:
+    """The same guess, whose summed columns are plain numbers: their sums are, however the file writes its numbers."""
+    matches = dict(guess.matches)
+    for name in guess.per_line:
+        profile = replace(matches[name].profile, type=None, counts=Counter(), numbers=Numbers())
+        matches[name] = Match(profile, matches[name].score)
+    return replace(guess, matches=matches)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """A sum over rows: `value` a number or NULL, `original` the text it was made of, `alias` a name for the value."""
+
+    alias: str
+    value: str
+    original: str
+    # Whether each row must have a value.
+    strict: bool = True
+
+    @property
+    def sql(self) -> str:
+        """The sum as text; if a value is no number, its text, so that landing refuses the row and shows it."""
+        rows = "*" if self.strict else f"nullif({self.original}, '')"
+        return (
+            f"case when count({self.alias}) = count({rows}) then cast(sum({self.alias}) as varchar) "
+            f"else min({self.original}) filter (where {self.alias} is null) end"
+        )
+
+
+def _text(profile: Profile) -> str:
+    return identifier(profile.name) if profile.is_text else f"cast({identifier(profile.name)} as varchar)"
+
+
+def _product(quantity: Profile, price: Profile) -> _Sum:
+    """Quantity × price; where one of them is no number both are shown, as `two × 5.00`."""
+    original = f"concat(coalesce({_text(quantity)}, '?'), ' × ', coalesce({_text(price)}, '?'))"
+    return _Sum("_amount", f"{amount_sql(quantity)} * {amount_sql(price)}", original)
 
 
 def _quantity_and_price(guess: Guess) -> tuple[Profile, Profile]:
@@ -436,28 +478,24 @@ def _quantity_and_price(guess: Guess) -> tuple[Profile, Profile]:
     return found[0].profile, found[1].profile
 
 
-def _positive_lines(guess: Guess) -> list[str]:
-    """Returns in a file of lines: negative quantities are neither orders nor items."""
-    if guess.table.name == "order_items":
-        quantity = guess.profile("quantity")
-        price = guess.profile("unit_price")
-    elif "gross_amount" in guess.derived:
-        quantity, price = _quantity_and_price(guess)
-    else:
-        return []
+def _positive_lines(quantity: Profile | None, price: Profile | None) -> list[str]:
+    """Returns in a file of lines: negative quantities are neither orders nor items. What is no number stays."""
     conditions = []
-    if quantity is not None and any(
-        value.strip().startswith("-") or value.strip() in ("0", "0.0") for value in quantity.counts
-    ):
-        conditions.append(f"({amount_sql(quantity)} > 0 or {amount_sql(quantity)} is null)")
-    if price is not None and any(value.strip().startswith("-") for value in price.counts):
-        conditions.append(f"({amount_sql(price)} >= 0 or {amount_sql(price)} is null)")
+    if quantity is not None and _has_values(quantity, at_most_zero=True):
+        conditions.append(f"coalesce({amount_sql(quantity)}, 1) > 0")
+    if price is not None and _has_values(price, at_most_zero=False):
+        conditions.append(f"coalesce({amount_sql(price)}, 0) >= 0")
     if not conditions:
         return []
     return [
-        "-- CHOOSE: lines with a negative amount are left out here. If they are returns, give the adapter a table `refunds`.",
+        "-- CHOOSE: lines with a negative amount are left out. Are they returns? Then add a table `refunds`.",
         f"where {' and '.join(conditions)}",
     ]
+
+
+def _has_values(profile: Profile, at_most_zero: bool) -> bool:
+    numbers = (number_of(value, profile.numbers) for value in profile.counts)
+    return any(number is not None and (number < 0 or (at_most_zero and number == 0)) for number in numbers)
 
 
 def _numbered_items(guess: Guess, entries: list[_Entry], look: list[str]) -> list[str]:
@@ -470,7 +508,7 @@ def _numbered_items(guess: Guess, entries: list[_Entry], look: list[str]) -> lis
     numbered = [number if entry.name == "line_number" else entry for entry in entries]
     if not any(entry.name == "line_number" for entry in numbered):
         numbered.insert(1, number)
-    where = _positive_lines(guess)
+    where = _positive_lines(guess.profile("quantity"), guess.profile("unit_price"))
     if where:
         look[:] = [line for line in look if not line.endswith("negative values")]
         look.append("lines with a negative amount are left out")
@@ -496,7 +534,8 @@ def _summed(guess: Guess, entries: list[_Entry], look: list[str]) -> list[str]:
     for entry in others:
         profile = guess.matches[entry.name].profile if entry.name in guess.matches else None
         if profile and entry.name in SUMMED[guess.table.name]:
-            lines.append(f"          {_sum(amount_sql(profile), profile)} as {entry.name},")
+            total = _Sum(amount_sql(profile), "", _text(profile), strict=False)
+            lines.append(f"          {total.sql} as {entry.name},")
         elif profile:
             lines.append(f"          any_value({entry.sql} order by _source_row) as {entry.name},")
         else:
@@ -540,9 +579,11 @@ def _joined(guess: Guess, entries: list[_Entry]) -> list[str]:
     order_id = guess.matches["order_id"].profile
     if source is None:
         raise AssertionError("called for orders with an amount from elsewhere")
-    value = amount_sql(source.amount)
+    where: list[str] = []
+    total = _Sum("_amount", amount_sql(source.amount), _text(source.amount))
     if source.quantity:
-        value = f"{amount_sql(source.quantity)} * {value}"
+        total = _product(source.quantity, source.amount)
+        where = _positive_lines(source.quantity, source.amount)
     what = "lines" if source.quantity else "payments"
     comments = [
         f"the orders have no amount: their {what} are added"
@@ -550,8 +591,8 @@ def _joined(guess: Guess, entries: list[_Entry]) -> list[str]:
     ]
     cents = expression("orders", TABLES["orders"].column("gross_amount"), source.amount)
     if any("in cents" in choice for choice in cents.choices):
-        comments.append("in cents? Then use:\ncast(try_cast(_amount as decimal(18, 4)) / 100 as varchar)")
-    gross = _Entry("gross_amount", "_amount", tuple(comments))
+        comments.append("in cents? Then use:\ncast(try_cast(_gross as decimal(18, 4)) / 100 as varchar)")
+    gross = _Entry("gross_amount", "_gross", tuple(comments))
     with_gross = [entry for entry in entries if entry.name != "gross_amount"]
     with_gross.insert(3, gross)
     name = identifier(source.order_id.name)
@@ -559,14 +600,18 @@ def _joined(guess: Guess, entries: list[_Entry]) -> list[str]:
     lines += _input(source.group, source.group.patterns, "        ")
     lines += [
         "    query: |",
-        "      with amounts as (",
-        f"          select {name} as _amount_order, {_sum(value, source.amount)} as _amount",
-        f"          from {what}",
+        "      with priced as (",
+        f"          select *, {total.value} as _amount from {what}",
+        *(f"          {line}" for line in where),
+        "      ),",
+        "      amounts as (",
+        f"          select {name} as _order, {total.sql} as _gross",
+        "          from priced",
         f"          group by {name}",
         "      )",
     ]
     return lines + _select(
-        with_gross, ["from source", f"left join amounts on _amount_order = {identifier(order_id.name)}"]
+        with_gross, ["from source", f"left join amounts on _order = {identifier(order_id.name)}"]
     )
 
 

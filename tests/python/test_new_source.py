@@ -368,6 +368,34 @@ def test_one_file_of_lines_without_total(shop: Shop) -> None:
     assert shop.rows("select count(*), min(country) from raw.customers") == [(10, "United Kingdom")]
 
 
+def test_line_amounts_with_a_decimal_comma(shop: Shop) -> None:
+    lines = ["Bestellnummer;Bestelldatum;Betrag;Artikelnummer;Menge;Einzelpreis"]
+    for order in range(1, 9):
+        lines += [
+            f"B{order};03.04.2026;{1000 + order}.50;X;1;1".replace(".50", ",50"),
+            f"B{order};03.04.2026;2,25;Y;1;2,25",
+        ]
+    lines.append("B9;03.04.2026;viel;X;1;1")
+    shop.write("Bestellungen.csv", "\n".join(lines).replace("1000", "1.000"))
+    shop.target.write_text("", encoding="utf-8")
+    shop.start()
+    shop.target.write_text("max_reject_share: 0.5\n" + shop.text, encoding="utf-8")
+    shop.land()
+    assert shop.rows("select count(*), sum(gross_amount) from raw.orders") == [(8, Decimal(8 * 1002.75 + 36))]
+    ((table, _, reason),) = shop.rejects()
+    assert table == "orders"
+    assert "viel" in reason
+
+
+def test_a_line_without_a_quantity_refuses_its_order(shop: Shop) -> None:
+    rows = "".join(f"{i // 2},2026-01-01,S{i},{'two' if i == 7 else 1},5.00\n" for i in range(60))
+    shop.write("orders.csv", "order_id,order_date,sku,quantity,unit_price\n" + rows)
+    shop.start()
+    shop.land()
+    assert shop.rows("select count(*), sum(gross_amount) from raw.orders") == [(29, Decimal(290))]
+    assert any("two × 5.00" in reason for _, _, reason in shop.rejects())
+
+
 @pytest.mark.parametrize("repeated", [True, False])
 def test_a_total_on_each_line_is_taken_once_and_a_line_amount_is_summed(shop: Shop, repeated: bool) -> None:
     lines = ["order_id,order_date,customer_id,total,sku,quantity,price"]
@@ -388,9 +416,7 @@ def test_a_total_on_each_line_is_taken_once_and_a_line_amount_is_summed(shop: Sh
 
 def test_names_with_quotes_line_breaks_and_brackets(shop: Shop) -> None:
     header = '"Order ""ID""";"Order\nDate";"It\'s total: #";"Customer ID";"{weird}: [x]";"x -- y # z";"\'"\n'
-    rows = "".join(f"A{i};2026-01-0{i};{i},50;c{i};v{i};'q'\n{{{{ x }}}};1\n" for i in range(1, 8)).replace(
-        "'q'\n", "'q'"
-    )
+    rows = "".join(f"A{i};2026-01-0{i};{i},50;c{i};v{i};'q';{{{{ x }}}}\n" for i in range(1, 8))
     shop.write("orders [2026] it's.csv", header + rows)
     shop.start()
     assert shop.columns("orders")["order_id"] == '"Order ""ID"""'
