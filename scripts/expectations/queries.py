@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from great_expectations.compatibility import pydantic
@@ -159,7 +160,9 @@ class ExpectFigureFromQuery(ExpectFromQuery):
                     "sample": [],
                 },
             }
-        within = (lowest is None or observed >= lowest) and (highest is None or observed <= highest)
+        within = (lowest is None or _exact(observed) >= _exact(lowest)) and (
+            highest is None or _exact(observed) <= _exact(highest)
+        )
         return {
             "success": within,
             "result": {
@@ -168,6 +171,11 @@ class ExpectFigureFromQuery(ExpectFromQuery):
                 "sample": [{name: shown(value) for name, value in row.items()}] if row else [],
             },
         }
+
+
+def _exact(number: Any) -> Decimal:
+    """The number as it is written: 0.01 as a float is a little more than 0.01 as a decimal."""
+    return Decimal(str(number))
 
 
 def _bounds(lowest: Any, highest: Any) -> str:

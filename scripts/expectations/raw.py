@@ -292,8 +292,11 @@ def _null_shares(table: str, column: str, periods: Periods) -> Expectation:
 "shares" as (
 {shares}
 )
-select "column", round("share in the month", 4) as "empty in the month", round("share before", 4) as "empty
-before" from "shares"
+select
+    "column",
+    round("share in the month", 4) as "empty in the month",
+    round("share before", 4) as "empty before"
+from "shares"
 where
     "rows in the month" >= {ROWS_NEEDED}
     and "rows before" >= {ROWS_NEEDED}
@@ -432,8 +435,9 @@ def _refunds() -> Iterator[Expectation]:
         f"""with "refunded" as (
     select "order_id", "currency", sum("amount") as "refunded", count(*) as "refunds"
     from (
-        {current_rows("refunds", '"order_id" is not null')}
+        {current_rows("refunds")}
     ) as "refunds"
+    where "order_id" is not null
     group by "order_id", "currency"
 ),
 "suspects" as (
