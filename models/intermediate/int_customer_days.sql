@@ -8,9 +8,9 @@
     )
 }}
 
--- Grain: one row per customer and day on which he ordered, was refunded, or used the product, up to as_of_date.
--- Several orders of a day are one purchase: count rows with order_count > 0, not orders, where that matters.
--- Guests are not in here. For months see int_customer_months.
+-- Grain: one row per customer and day on which he ordered, was refunded, or used the product, up to
+-- as_of_date. Several orders of a day are one purchase: count rows with order_count > 0, not orders, where
+-- that matters. Guests are not in here. For months see int_customer_months.
 
 with orders as (
     select *
@@ -58,8 +58,8 @@ events as (
 
     union all
 
-    -- A refund of no known order, made before the customer's first order in the data, belongs to a purchase that we
-    -- never saw: it is no value he cost us. It is kept apart, and reported.
+    -- A refund of no known order, made before the customer's first order in the data, belongs to a purchase
+    -- that we never saw: it is no value he cost us. It is kept apart, and reported.
     select
         refunds.customer_id,
         refunds.refunded_on as activity_on,

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- Grain: one row per event of a customer that the customer grains count: an order, a refund, a day of use. Only who and
--- when, before any cut at as_of_date: it tells whose rows change when as_of_date moves.
+-- Grain: one row per event of a customer that the customer grains count: an order, a refund, a day of use.
+-- Only who and when, before any cut at as_of_date: it tells whose rows change when as_of_date moves.
 
 with orders as (
     select * from {{ ref('stg_orders') }}

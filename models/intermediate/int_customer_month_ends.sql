@@ -1,6 +1,6 @@
--- Grain: one row per customer and month from the month of the first purchase to as_of_date, silent months included: what
--- happened in it, and how the customer stood at its end (at as_of_date, in a month that is not over).
--- Made from the compact grains alone, never by a new pass over orders.
+-- Grain: one row per customer and month from the month of the first purchase to as_of_date, silent months
+-- included: what happened in it, and how the customer stood at its end (at as_of_date, in a month that is not
+-- over). Made from the compact grains alone, never by a new pass over orders.
 
 with customers as (
     select *
@@ -64,8 +64,8 @@ spine as (
     inner join months on customers.cohort_month <= months.month
 ),
 
--- What was booked before the cohort month (an order that was refunded in full and does not count) goes to the first month,
--- so that the ages of a customer sum to his revenue.
+-- What was booked before the cohort month (an order that was refunded in full and does not count) goes to the
+-- first month, so that the ages of a customer sum to his revenue.
 earlier as (
     select
         customer_months.customer_id,
@@ -111,17 +111,19 @@ observed as (
 cumulated as (
     select
         observed.*,
-        case when is_paid_month then 1 else 0 end as paid_months,
-        sum(order_count) over running as cumulative_order_count,
-        sum(order_day_count) over running as cumulative_order_day_count,
-        sum(discounted_order_count) over running as cumulative_discounted_order_count,
-        sum(case when is_paid_month then 1 else 0 end) over running as cumulative_paid_months,
-        sum(net_revenue) over running as cumulative_net_revenue
+        sum(observed.order_count) over running as cumulative_order_count,
+        sum(observed.order_day_count) over running as cumulative_order_day_count,
+        sum(observed.discounted_order_count) over running as cumulative_discounted_order_count,
+        sum(case when observed.is_paid_month then 1 else 0 end) over running as cumulative_paid_months,
+        sum(observed.net_revenue) over running as cumulative_net_revenue
     from observed
-    window running as (partition by customer_id order by month rows between unbounded preceding and current row)
+    window running as (
+        partition by observed.customer_id order by observed.month rows between unbounded preceding and current row
+    )
 ),
 
--- The trailing sum as a difference of running totals: the number of months is a setting, a window frame cannot be.
+-- The trailing sum as a difference of running totals: the number of months is a setting, a window frame cannot
+-- be.
 windowed as (
     select
         cumulated.*,
@@ -155,8 +157,8 @@ final as (
         cast(windowed.cumulative_paid_months as {{ dbt.type_bigint() }}) as cumulative_paid_months,
         cast(windowed.cumulative_net_revenue as {{ type_money() }}) as cumulative_net_revenue,
         cast(windowed.trailing_net_revenue as {{ type_money() }}) as trailing_net_revenue,
-        -- Specific before general: a newcomer has no habits yet, and a regular who only buys reduced goods is a bargain
-        -- hunter, not loyal.
+        -- Specific before general: a newcomer has no habits yet, and a regular who only buys reduced goods is
+        -- a bargain hunter, not loyal.
         case
             when
                 windowed.first_purchase_on

@@ -8,8 +8,8 @@
     )
 }}
 
--- Grain: one row per customer and month with an order, a refund or use in it, up to as_of_date. A month without any has no
--- row: for every month of a customer's life see int_customer_month_ends.
+-- Grain: one row per customer and month with an order, a refund or use in it, up to as_of_date. A month
+-- without any has no row: for every month of a customer's life see int_customer_month_ends.
 
 with customer_days as (
     select *

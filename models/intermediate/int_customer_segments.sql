@@ -1,5 +1,6 @@
--- Grain: one row per person and segment type: ('all', 'all') always, then the types that the setting `segments` lists.
--- A value is the one known at the start of the customer's life with us: channel, country, first plan. None is `unknown`.
+-- Grain: one row per person and segment type: ('all', 'all') always, then the types that the setting
+-- `segments` lists. A value is the one known at the start of the customer's life with us: channel, country,
+-- first plan. None is `unknown`.
 
 with customers as (
     select * from {{ ref('int_customers') }}
@@ -10,13 +11,19 @@ settings as (
 ),
 
 candidates as (
-    select customer_id, 'all' as segment_type, 'all' as segment_value from customers
-    union all
-    select customer_id, 'acquisition_channel', coalesce(acquisition_channel, 'unknown') from customers
-    union all
-    select customer_id, 'country', coalesce(country, 'unknown') from customers
-    union all
-    select customer_id, 'plan', coalesce(first_plan, 'unknown') from customers
+    {%- for segment_type, value in [
+        ('all', "'all'"),
+        ('acquisition_channel', "coalesce(acquisition_channel, 'unknown')"),
+        ('country', "coalesce(country, 'unknown')"),
+        ('plan', "coalesce(first_plan, 'unknown')"),
+    ] %}
+        select
+            customer_id,
+            '{{ segment_type }}' as segment_type,
+            {{ value }} as segment_value
+        from customers
+        {{- ' union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 final as (

@@ -1,7 +1,8 @@
--- Grain: one row per spell of a customer: days without a break on which he was active. An order makes active for
--- active_window_days, its own day included; a paid subscription from its start to its end (exclusive); either suffices.
--- `active_until` is the first day on which he no longer was (he lapsed, or churned, on it), null while the spell lasts.
--- Whatever asks who was active, new, lapsed or reactivated reads this, so that all marts agree.
+-- Grain: one row per spell of a customer: days without a break on which he was active. An order makes active
+-- for active_window_days, its own day included; a paid subscription from its start to its end (exclusive);
+-- either suffices. `active_until` is the first day on which he no longer was (he lapsed, or churned, on it),
+-- null while the spell lasts. Whatever asks who was active, new, lapsed or reactivated reads this, so that all
+-- marts agree.
 
 with customer_days as (
     select * from {{ ref('int_customer_days') }}

@@ -1,5 +1,6 @@
--- Grain: one row per person known by as_of_date: customers (a counted order or a paid subscription) and prospects (signed
--- up, or seen, without either). Who bought without standing among the customers of the source is made from the orders.
+-- Grain: one row per person known by as_of_date: customers (a counted order or a paid subscription) and
+-- prospects (signed up, or seen, without either). Who bought without standing among the customers of the
+-- source is made from the orders.
 
 with registered as (
     select * from {{ ref('stg_customers') }}
@@ -101,14 +102,16 @@ usage_milestones as (
 
 -- All who are known, by whatever trace: orders (also cancelled ones), periods, days.
 seen as (
-    select customer_id from orders where not is_guest
+    select customer_id from orders
+    where not is_guest
     union
     select customer_id from periods
     union
     select customer_id from customer_days
 ),
 
--- Somebody in the customer list without date of sign-up and with events only after as_of_date was not known then.
+-- Somebody in the customer list without date of sign-up and with events only after as_of_date was not known
+-- then.
 first_events as (
     select
         customer_id,

@@ -1,5 +1,5 @@
--- Grain: one row per currency and published rate, with the days on which it holds: from its date until the next rate,
--- at most exchange_rate_max_age_days longer. The reporting currency itself is always 1.
+-- Grain: one row per currency and published rate, with the days on which it holds: from its date until the
+-- next rate, at most exchange_rate_max_age_days longer. The reporting currency itself is always 1.
 
 with rates as (
     select * from {{ ref('stg_exchange_rates') }}

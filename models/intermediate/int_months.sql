@@ -1,4 +1,5 @@
--- Grain: one row per calendar month from the first event in the data to as_of_date: the spine of the period tables.
+-- Grain: one row per calendar month from the first event in the data to as_of_date: the spine of the period
+-- tables.
 
 with months as (
     {{ month_series(ref('int_settings'), 'first_event_on', 'as_of_date') }}

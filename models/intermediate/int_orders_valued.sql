@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
--- Grain: one row per order placed by as_of_date, in the reporting currency, with what was refunded of it by then.
--- `is_booked`: its money counts. `is_counted`: it is a purchase, in frequencies and first and last order dates.
--- Guests' orders are here too. For one row per customer and day see int_customer_days.
+-- Grain: one row per order placed by as_of_date, in the reporting currency, with what was refunded of it by
+-- then. `is_booked`: its money counts. `is_counted`: it is a purchase, in frequencies and first and last order
+-- dates. Guests' orders are here too. For one row per customer and day see int_customer_days.
 
 with orders as (
     select * from {{ ref('stg_orders') }}
@@ -26,7 +26,8 @@ settings as (
 
 -- Whether a returned order has a refund at all, of whatever date: its refund then says when it was returned.
 refunded_orders as (
-    select distinct order_id from all_refunds where order_id is not null
+    select distinct order_id from all_refunds
+    where order_id is not null
 ),
 
 refunds_of_order as (
@@ -70,7 +71,8 @@ judged as (
     select
         *,
         gross_amount - discount_amount as net_amount,
-        -- A returned order without a refund: the money went back on a day nobody told, so it is left out altogether.
+        -- A returned order without a refund: the money went back on a day nobody told, so it is left out
+        -- altogether.
         status = 'completed' or (status = 'returned' and has_refund) as is_booked,
         refunded_amount > 0 and refunded_amount >= gross_amount - discount_amount as is_fully_refunded
     from converted

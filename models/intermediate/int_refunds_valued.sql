@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
--- Grain: one row per refund made by as_of_date, in the reporting currency, with the customer it belongs to: the one of its
--- order, else the one it names. A refund of an order that was never booked (cancelled) is not booked either.
+-- Grain: one row per refund made by as_of_date, in the reporting currency, with the customer it belongs to:
+-- the one of its order, else the one it names. A refund of an order that was never booked (cancelled) is not
+-- booked either.
 
 with refunds as (
     select * from {{ ref('stg_refunds') }}

@@ -1,5 +1,5 @@
--- Grain: one row, the company's settings with as_of_date resolved: the one given, else the latest event in the raw data.
--- Plans for the future (the end of a subscription, a rate of exchange) are no events.
+-- Grain: one row, the company's settings with as_of_date resolved: the one given, else the latest event in the
+-- raw data. Plans for the future (the end of a subscription, a rate of exchange) are no events.
 
 with settings as (
     select * from {{ ref('stg_settings') }}

@@ -1,6 +1,7 @@
--- Grain: one row per period of a subscription with one plan and price, begun by as_of_date, in the reporting currency.
--- Where two periods of one subscription overlap, the earlier ends as the later begins. `ended_on` is exclusive, and null
--- while the period runs: an end after as_of_date has not happened. For who is active see int_customer_spells.
+-- Grain: one row per period of a subscription with one plan and price, begun by as_of_date, in the reporting
+-- currency. Where two periods of one subscription overlap, the earlier ends as the later begins. `ended_on` is
+-- exclusive, and null while the period runs: an end after as_of_date has not happened. For who is active see
+-- int_customer_spells.
 
 with subscriptions as (
     select * from {{ ref('stg_subscriptions') }}
@@ -27,7 +28,9 @@ begun as (
 clipped as (
     select
         begun.*,
-        coalesce(least(begun.ended_on, begun.next_started_on), begun.ended_on, begun.next_started_on) as clipped_ended_on
+        coalesce(
+            least(begun.ended_on, begun.next_started_on), begun.ended_on, begun.next_started_on
+        ) as clipped_ended_on
     from begun
 ),
 

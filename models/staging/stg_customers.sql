@@ -8,7 +8,8 @@
     )
 }}
 
--- Grain: one row per customer as the source last told it. Whoever bought without standing here appears in int_customers.
+-- Grain: one row per customer as the source last told it. Whoever bought without standing here appears in
+-- int_customers.
 
 with current_rows as (
     {{ current_rows('customers') }}

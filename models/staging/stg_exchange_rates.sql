@@ -8,7 +8,8 @@
     )
 }}
 
--- Grain: one row per currency and day on which a rate was published. For the rate of any day see int_exchange_rates.
+-- Grain: one row per currency and day on which a rate was published. For the rate of any day see
+-- int_exchange_rates.
 
 with current_rows as (
     {{ current_rows('exchange_rates') }}

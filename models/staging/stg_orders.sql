@@ -8,8 +8,8 @@
     )
 }}
 
--- Grain: one row per order as the source last told it, in its own currency. For amounts in the reporting currency, refunds
--- and whether it counts see int_orders_valued.
+-- Grain: one row per order as the source last told it, in its own currency. For amounts in the reporting
+-- currency, refunds and whether it counts see int_orders_valued.
 
 with current_rows as (
     {{ current_rows('orders') }}

@@ -8,7 +8,8 @@
     )
 }}
 
--- Grain: one row per refund, in its own currency. For the reporting currency and whose refund it is see int_refunds_valued.
+-- Grain: one row per refund, in its own currency. For the reporting currency and whose refund it is see
+-- int_refunds_valued.
 
 with current_rows as (
     {{ current_rows('refunds') }}

@@ -1,5 +1,5 @@
--- Grain: one row, the company's settings: `--vars`, else what its adapter says, else the default of dbt_project.yml.
--- With the resolved as_of_date see int_settings.
+-- Grain: one row, the company's settings: `--vars`, else what its adapter says, else the default of
+-- dbt_project.yml. With the resolved as_of_date see int_settings.
 
 with final as (
     select

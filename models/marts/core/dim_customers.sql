@@ -1,5 +1,6 @@
--- Grain: one row per customer or prospect: everything we know of one person, as of as_of_date. No e-mail, name or phone.
--- For how he stood in earlier months see the period marts; for his value in detail fct_customer_lifetime_value.
+-- Grain: one row per customer or prospect: everything we know of one person, as of as_of_date. No e-mail, name
+-- or phone. For how he stood in earlier months see the period marts; for his value in detail
+-- fct_customer_lifetime_value.
 
 with customers as (
     select * from {{ ref('int_customers') }}
@@ -64,7 +65,13 @@ subscriptions as (
         customer_id,
         max(case when ended_on is null then 1 else 0 end) as open_periods,
         -- Cancelled, all of them, and only running out.
-        min(case when ended_on is null then (case when cancel_requested_on is null then 0 else 1 end) end) as all_cancelled
+        min(
+            case
+                when ended_on is not null then null
+                when cancel_requested_on is null then 0
+                else 1
+            end
+        ) as all_cancelled
     from periods
     where is_paid
     group by customer_id

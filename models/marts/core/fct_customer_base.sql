@@ -16,6 +16,13 @@ segments as (
     select * from {{ ref('int_customer_segments') }}
 ),
 
+segment_values as (
+    select distinct
+        segment_type,
+        segment_value
+    from segments
+),
+
 spells as (
     select * from {{ ref('int_customer_spells') }}
 ),
@@ -48,7 +55,7 @@ spine as (
         segment_values.segment_type,
         segment_values.segment_value
     from months
-    cross join (select distinct segment_type, segment_value from segments) as segment_values
+    cross join segment_values
 ),
 
 -- Flows, each on the month in which it happens.
@@ -124,7 +131,8 @@ standing as (
         case when month_ends.is_active and month_ends.customer_segment = 'loyal' then 1 else 0 end as loyal,
         case when month_ends.is_active and month_ends.customer_segment = 'bargain' then 1 else 0 end as bargain,
         case
-            -- With a subscription it is the use that tells: none after the first days, for as long as makes inactive.
+            -- With a subscription it is the use that tells: none after the first days, for as long as makes
+            -- inactive.
             when customers.first_subscription_on <= month_ends.observed_until
                 then
                     case

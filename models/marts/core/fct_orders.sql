@@ -1,6 +1,6 @@
--- Grain: one row per order placed by as_of_date, guests', cancelled and refunded ones included, in the reporting currency.
--- Revenue of the shop: sum `net_revenue`. Purchases of customers: `where is_counted and not is_guest`.
--- For customers per month see fct_customer_base, per customer fct_customer_lifetime_value.
+-- Grain: one row per order placed by as_of_date, guests', cancelled and refunded ones included, in the
+-- reporting currency. Revenue of the shop: sum `net_revenue`. Purchases of customers: `where is_counted and
+-- not is_guest`. For customers per month see fct_customer_base, per customer fct_customer_lifetime_value.
 
 with orders as (
     select * from {{ ref('int_orders_valued') }}

@@ -1,5 +1,5 @@
--- Grain: one row per month of sign-up and segment: how fast sign-ups become customers, by first order and by first use.
--- Only who has signed up on a known day is in here; medians are of those who have got there so far.
+-- Grain: one row per month of sign-up and segment: how fast sign-ups become customers, by first order and by
+-- first use. Only who has signed up on a known day is in here; medians are of those who have got there so far.
 
 with customers as (
     select *
@@ -9,6 +9,13 @@ with customers as (
 
 segments as (
     select * from {{ ref('int_customer_segments') }}
+),
+
+segment_values as (
+    select distinct
+        segment_type,
+        segment_value
+    from segments
 ),
 
 months as (
@@ -32,7 +39,7 @@ spine as (
         segment_values.segment_value
     from months
     inner join first_month on months.month >= first_month.first_sign_up_month
-    cross join (select distinct segment_type, segment_value from segments) as segment_values
+    cross join segment_values
 ),
 
 activations as (
@@ -42,7 +49,8 @@ activations as (
     from customers
 ),
 
--- An order or use before the sign-up, as a guest, is an activation on the day itself. (greatest() would turn null into 0.)
+-- An order or use before the sign-up, as a guest, is an activation on the day itself. (greatest() would turn
+-- null into 0.)
 journeys as (
     select
         customer_id,

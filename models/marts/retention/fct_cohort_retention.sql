@@ -1,6 +1,6 @@
--- Grain: one row per cohort month, months since the first purchase, and segment, from age 0 to the age at as_of_date.
--- An age that is not over says nothing yet: its rates are null, its counts are given. A silent month is a row of zeros.
--- For the share of all customers kept in a period see fct_customer_retention_rate.
+-- Grain: one row per cohort month, months since the first purchase, and segment, from age 0 to the age at
+-- as_of_date. An age that is not over says nothing yet: its rates are null, its counts are given. A silent
+-- month is a row of zeros. For the share of all customers kept in a period see fct_customer_retention_rate.
 
 with month_ends as (
     select * from {{ ref('int_customer_month_ends') }}
@@ -8,6 +8,13 @@ with month_ends as (
 
 segments as (
     select * from {{ ref('int_customer_segments') }}
+),
+
+segment_values as (
+    select distinct
+        segment_type,
+        segment_value
+    from segments
 ),
 
 months as (
@@ -30,7 +37,7 @@ spine as (
     from months as cohorts
     inner join first_cohort on cohorts.month >= first_cohort.first_cohort_month
     inner join months as ages on cohorts.month <= ages.month
-    cross join (select distinct segment_type, segment_value from segments) as segment_values
+    cross join segment_values
 ),
 
 with_last_purchase as (

@@ -1,7 +1,7 @@
--- Grain: one row per period (month, quarter, year) and segment: which share of the customers active at its start were still,
--- or again, active at its end. The start of a period is the end of the day before it: a chain of months has no gap.
--- CN, the customers gained, are those active at the end who were not at the start: (CE - CN) / CS = |S and E| / |S|.
--- For what became of those who came together see fct_cohort_retention.
+-- Grain: one row per period (month, quarter, year) and segment: which share of the customers active at its
+-- start were still, or again, active at its end. The start of a period is the end of the day before it: a
+-- chain of months has no gap. CN, the customers gained, are those active at the end who were not at the start:
+-- (CE - CN) / CS = |S and E| / |S|. For what became of those who came together see fct_cohort_retention.
 
 with months as (
     select * from {{ ref('int_months') }}
@@ -13,6 +13,13 @@ spells as (
 
 segments as (
     select * from {{ ref('int_customer_segments') }}
+),
+
+segment_values as (
+    select distinct
+        segment_type,
+        segment_value
+    from segments
 ),
 
 settings as (
@@ -102,7 +109,7 @@ combined as (
         coalesce(totals.gained_first_time_customers, 0) as gained_first_time_customers,
         coalesce(totals.gained_reactivated_customers, 0) as gained_reactivated_customers
     from periods
-    cross join (select distinct segment_type, segment_value from segments) as segment_values
+    cross join segment_values
     left join totals
         on
             periods.period_type = totals.period_type

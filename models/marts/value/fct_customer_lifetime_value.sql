@@ -1,6 +1,6 @@
--- Grain: one row per customer: what he has brought so far, and what he is expected to bring.
--- Without a fitted model nothing is predicted: those columns are null, `model` is none, and `model_reason` says why.
--- For what cohorts brought by age see fct_cohort_retention.
+-- Grain: one row per customer: what he has brought so far, and what he is expected to bring. Without a fitted
+-- model nothing is predicted: those columns are null, `model` is none, and `model_reason` says why. For what
+-- cohorts brought by age see fct_cohort_retention.
 
 with customers as (
     select *
@@ -50,7 +50,8 @@ paid_months as (
     group by customer_id
 ),
 
--- Price x months: each period's monthly price times the months it ran, whole and begun, to its end or to as_of_date.
+-- Price x months: each period's monthly price times the months it ran, whole and begun, to its end or to
+-- as_of_date.
 subscription_totals as (
     select
         periods.customer_id,

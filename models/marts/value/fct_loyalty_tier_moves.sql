@@ -1,6 +1,7 @@
--- Grain: one row per month, segment, and pair of loyalty tiers: how many customers stood in `from_tier` at the end of the month
--- before and in `to_tier` at the end of this one; who was no customer before comes from `none`. Staying is a move too, so
--- that the row sums are the tiers of the month before and the column sums those of the month.
+-- Grain: one row per month, segment, and pair of loyalty tiers: how many customers stood in `from_tier` at the
+-- end of the month before and in `to_tier` at the end of this one; who was no customer before comes from
+-- `none`. Staying is a move too, so that the row sums are the tiers of the month before and the column sums
+-- those of the month.
 
 with month_ends as (
     select * from {{ ref('int_customer_month_ends') }}
@@ -12,6 +13,13 @@ months as (
 
 segments as (
     select * from {{ ref('int_customer_segments') }}
+),
+
+segment_values as (
+    select distinct
+        segment_type,
+        segment_value
+    from segments
 ),
 
 tiers as (
@@ -43,7 +51,7 @@ spine as (
         tiers.tier as to_tier,
         tiers.tier_rank as to_tier_rank
     from months
-    cross join (select distinct segment_type, segment_value from segments) as segment_values
+    cross join segment_values
     cross join from_tiers
     cross join tiers
 ),

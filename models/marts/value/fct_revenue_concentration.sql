@@ -1,6 +1,6 @@
--- Grain: one row per period (month, quarter, year, all), segment and decile of the customers who bought in it, the best
--- first: how much of the gross revenue hangs on how few. The top-20 % share and the Gini coefficient are the period's and
--- stand in each of its ten rows.
+-- Grain: one row per period (month, quarter, year, all), segment and decile of the customers who bought in it,
+-- the best first: how much of the gross revenue hangs on how few. The top-20 % share and the Gini coefficient
+-- are the period's and stand in each of its ten rows.
 
 with customer_months as (
     select * from {{ ref('int_customer_months') }}
@@ -18,6 +18,13 @@ customers as (
 
 segments as (
     select * from {{ ref('int_customer_segments') }}
+),
+
+segment_values as (
+    select distinct
+        segment_type,
+        segment_value
+    from segments
 ),
 
 settings as (
@@ -73,7 +80,7 @@ ranked as (
                 customer_periods.period_start,
                 segments.segment_type,
                 segments.segment_value
-            order by customer_periods.gross_revenue desc, customer_periods.customer_id
+            order by customer_periods.gross_revenue desc, customer_periods.customer_id asc
         ) as position,
         count(*) over (
             partition by
@@ -121,6 +128,14 @@ deciles as (
     {{ number_series(1, 10) }}
 ),
 
+distinct_periods as (
+    select distinct
+        period_type,
+        period_start,
+        is_complete
+    from periods
+),
+
 spine as (
     select
         distinct_periods.period_type,
@@ -129,8 +144,8 @@ spine as (
         segment_values.segment_type,
         segment_values.segment_value,
         deciles.number as decile
-    from (select distinct period_type, period_start, is_complete from periods) as distinct_periods
-    cross join (select distinct segment_type, segment_value from segments) as segment_values
+    from distinct_periods
+    cross join segment_values
     cross join deciles
 ),
 

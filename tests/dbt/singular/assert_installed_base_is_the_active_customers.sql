@@ -1,5 +1,5 @@
--- Fails for a month whose installed base, a running sum of flows, is not the number of customers active at its end, counted
--- one by one.
+-- Fails for a month whose installed base, a running sum of flows, is not the number of customers active at its end,
+-- counted one by one.
 
 with base as (
     select

@@ -1,5 +1,5 @@
--- Fails for a month and segment in which those who moved out of the tiers are not those who had moved into them the month
--- before, or those who are in a tier are not the customer base.
+-- Fails for a month and segment in which those who moved out of the tiers are not those who had moved into them the
+-- month before, or those who are in a tier are not the customer base.
 
 with moves as (
     select
