@@ -130,7 +130,7 @@ def _nothing_recognised(folder: Path, groups: list[FileGroup], unreadable: list[
         lines.append("Files seen:")
     for group in groups[:30]:
         columns = ", ".join(group.layout.columns[:10]) + (", …" if len(group.layout.columns) > 10 else "")
-        header = "" if group.layout.has_header else "no header line; "
+        header = "" if group.layout.has_header else "no header line (add one that names the columns); "
         lines.append(f"  {group.label}: {header}columns {columns}")
     lines += [f"  {one.file}: {one.why}" for one in unreadable[:30]]
     hidden = max(len(groups) - 30, 0) + max(len(unreadable) - 30, 0)

@@ -484,7 +484,9 @@ def _split_lines(chosen: dict[str, Guess], candidates: list[list[Guess]]) -> Non
     order_id = orders.profile("order_id")
     if order_id is None:
         return
-    orders.lines = not order_id.is_unique and orders.amount_from is None
+    # A few repeated numbers are mistakes for landing to refuse, not lines.
+    repeated = order_id.filled - len(order_id.counts)
+    orders.lines = repeated > 0.02 * order_id.filled and orders.amount_from is None
     if orders.amount_from is not None:
         return
     folded = {fold(column.name) for column in orders.profiles}
@@ -504,7 +506,7 @@ def _split_lines(chosen: dict[str, Guess], candidates: list[list[Guess]]) -> Non
         if "gross_amount" in orders.derived:
             orders.lines = True
         return
-    if orders.lines or "gross_amount" in orders.derived:
+    if repeated or "gross_amount" in orders.derived:
         orders.lines = True
         if "order_items" not in chosen:
             items.lines = True

@@ -290,6 +290,9 @@ def _separators(bare: str, decimals: set[str], thousands: set[str], maybe: set[s
         thousands.add(last)
     else:
         before, _, after = bare.lstrip("+-").rpartition(last)
+        if not bare.strip("+-0.,"):
+            # 0.000 is nothing in either writing.
+            return
         grouped = len(after) == 3 and 1 <= len(re.sub(r"\D", "", before)) <= 3 and not before.startswith("0")
         (maybe if grouped and not re.search(r"[\s'’]", before) else decimals).add(last)
 

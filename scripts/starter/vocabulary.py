@@ -570,7 +570,7 @@ def tables_named(path: str) -> dict[str, float]:
 
     Longer phrases go first and use up their words: `order_items` speaks of order items, not of orders.
     """
-    *folders, stem = re.sub(r"(\.\w{1,8}){1,2}$", "", path).split("/")
+    *folders, stem = re.sub(r"\.\w+$", "", path.removesuffix(".gz")).split("/")
     result: dict[str, float] = {}
     for part, weight in [(stem, 1.0), *((folder, 0.7) for folder in reversed(folders))]:
         for table in _spoken_of(part):
@@ -600,7 +600,7 @@ def _file_phrases() -> tuple[tuple[str, str], ...]:
 
 ORDER_STATUSES = {
     "completed": (
-        "completed, complete, paid, fulfilled, shipped, delivered, closed, done, success, succeeded, "
+        "completed, complete, paid, sales order, fulfilled, shipped, delivered, closed, done, success, succeeded, "
         "successful, sale, invoiced, processing, placed, captured, confirmed, dispatched, "
         "partially refunded, partially shipped, partial, finished, partially fulfilled, "
         "return pending, in transit, ready for pickup, posted, authorized, abgeschlossen, bezahlt, "

@@ -42,6 +42,7 @@ def adapter(
     """Compose the adapter `name` for the folder `data`, to be written to `target`. `profiles` by `id` of the group."""
     looks: dict[str, list[str]] = {}
     currencies = _currencies(guesses)
+    base = _rate_of_one(guesses)
     lines = [
         f"# A first draft of the adapter {name}, guessed from the names and the first rows of the exports.",
         "# Look at every line marked CHOOSE; a line that starts with # is not in force.",
@@ -50,7 +51,7 @@ def adapter(
         f"data: {_scalar(_data_path(data, target))}",
         "",
     ]
-    lines += _variables(currencies, looks)
+    lines += _variables(currencies, base, "exchange_rates" in guesses.tables, looks)
     lines += [
         "",
         "# How a time without offset is meant: business (the time zone above) or utc.",
@@ -95,6 +96,20 @@ def _currencies(guesses: Guesses) -> Counter[str]:
     return named or marked
 
 
+def _rate_of_one(guesses: Guesses) -> str | None:
+    """The currency that the exchange rates are in: the only one whose rate is always 1."""
+    rates = guesses.tables.get("exchange_rates")
+    if rates is None:
+        return None
+    currency, rate = rates.matches["currency"].profile, rates.matches["rate_to_reporting"].profile
+    seen: dict[str, set[object]] = {}
+    for code, value in zip(rates.group.values[currency.name], rates.group.values[rate.name], strict=True):
+        if code:
+            seen.setdefault(code.strip().upper(), set()).add(number_of(value, rate.numbers))
+    ones = [code for code, values in seen.items() if values == {1}]
+    return ones[0] if len(ones) == 1 else None
+
+
 def currency_of(profile: Profile) -> str | None:
     """The currency that an amount's marks (12,00 €) or its column's name (`Total (EUR)`) speak of."""
     marks = {
@@ -132,12 +147,20 @@ def _spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _variables(currencies: Counter[str], looks: dict[str, list[str]]) -> list[str]:
+def _variables(
+    currencies: Counter[str], base: str | None, has_rates: bool, looks: dict[str, list[str]]
+) -> list[str]:
     zone = [
         "Where days and months are cut: an IANA name such as Europe/London, Asia/Ho_Chi_Minh, America/New_York.",
         "CHOOSE: business_timezone: Europe/London",
         "ISO 4217; every amount in the marts is in this currency.",
     ]
+    if base:
+        return [
+            "vars:",
+            *(f"  # {line}" for line in (*zone, "Its rate in the exchange rates is 1.")),
+            f"  reporting_currency: {base}",
+        ]
     if not currencies:
         # A mapping with nothing in it is no mapping: all of it is a comment.
         lines = [
@@ -152,7 +175,8 @@ def _variables(currencies: Counter[str], looks: dict[str, list[str]]) -> list[st
         lines.append(
             f"  # CHOOSE: the most frequent ({best} {count}; also {others}). Others need `exchange_rates`."
         )
-        looks.setdefault("orders", []).append("several currencies: exchange_rates needed")
+        if not has_rates:
+            looks.setdefault("orders", []).append("several currencies: exchange_rates needed")
     return [*lines, f"  reporting_currency: {best}"]
 
 

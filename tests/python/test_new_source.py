@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from scripts.adapters import Adapter, load_adapter
 from scripts.errors import ConfigurationError
@@ -445,6 +449,29 @@ def test_usage_events_of_one_day_are_added_up(shop: Shop) -> None:
     ]
 
 
+def test_the_currency_of_the_exchange_rates_goes_before_the_most_frequent(shop: Shop) -> None:
+    shop.write(
+        "orders.csv",
+        "order_id,order_date,total,currency\n"
+        + "".join(f"{i},2026-01-01,5,{'EUR' if i % 3 == 0 else 'usd'}\n" for i in range(9)),
+    )
+    assert "exchange_rates needed" in shop.start()
+    assert shop.adapter.variables == {"reporting_currency": "USD"}
+    shop.write("fx.csv", "currency,date,rate\nUSD,2026-01-01,0.92\nEUR,2026-01-01,1\n")
+    assert "exchange_rates needed" not in shop.start()
+    assert shop.adapter.variables == {"reporting_currency": "EUR"}
+    shop.land()
+    assert shop.rejects() == []
+
+
+def test_a_few_repeated_order_numbers_are_refused_not_merged(shop: Shop) -> None:
+    rows = "".join(f"{i},2026-01-01,{i}.00\n" for i in range(1, 100)) + "7,2026-01-01,9.00\n"
+    shop.write("orders.csv", "order_id,order_date,total\n" + rows)
+    shop.start()
+    shop.land()
+    assert len(shop.rejects()) == 2
+
+
 # --------------------------------------------------------------------------------------------- doubt, and refusal
 
 
@@ -596,6 +623,44 @@ def test_the_same_folder_gives_the_same_adapter(shop: Shop) -> None:
     first = shop.text
     shop.start()
     assert shop.text == first
+
+
+_NASTY = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    names=st.lists(_NASTY, min_size=1, max_size=5),
+    values=st.lists(_NASTY, min_size=1, max_size=5),
+    status=_NASTY,
+)
+def test_whatever_a_file_holds_the_adapter_can_be_loaded(
+    shop: Shop, names: list[str], values: list[str], status: str
+) -> None:
+    out = io.StringIO()
+    header = ["order id\"';--", "order date", "total: #", "status", *names]
+    writer = csv.writer(out, delimiter=";")
+    writer.writerow(header)
+    for i in range(8):
+        row = [
+            f"{i}",
+            "2026-01-05",
+            f"1.00{i},5",
+            status if i == 0 else "paid",
+            *(values[i % len(values)] for _ in names),
+        ]
+        writer.writerow(row)
+    shop.write("orders.csv", out.getvalue())
+    try:
+        shop.start()
+    except ConfigurationError as error:
+        # Names that are the same to SQL, or a first line that is no header.
+        assert "looks like orders" in str(error)
+        return
+    if "cannot be used yet" not in shop.start():
+        assert "orders" in shop.tables
 
 
 # --------------------------------------------------------------------------------------------------------- its parts
