@@ -264,7 +264,9 @@ class _Node:
         try:
             statements = duckdb.extract_statements(template.format(text + "\n"))
         except duckdb.Error as error:
-            raise self.error(f"not valid SQL: {first_line(error)}") from error
+            reserved = re.fullmatch(r"\w+", text.strip())
+            hint = f". {text} is a word of SQL: write the column as '\"{text}\"'" if reserved else ""
+            raise self.error(f"not valid SQL: {first_line(error)}{hint}") from error
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise self.error("must be exactly one select statement, or an expression of one.")
         if statements[0].named_parameters:

@@ -196,7 +196,7 @@ def _natural(name: str) -> list[tuple[int, int | str]]:
 
 
 def find_files(folder: Path, files: Files, what: str) -> list[str]:
-    """The files that match, relative to `folder`, in natural order; LandingError if a pattern matches none."""
+    """The files that match, relative to `folder`, in natural order; LandingError if a pattern has none."""
     found: set[str] = set()
     for pattern in files.patterns:
         matches = {
@@ -419,7 +419,7 @@ class _Landing:
         self.sandbox.lock()
 
     def _map(self, units: list[_Unit]) -> None:
-        noted: set[int] = set()
+        noted: set[Files | Postgres] = set()
         for unit in units:
             mapping = unit.mapping
             loaded = self._load(mapping.input, unit.source_file)
@@ -441,9 +441,9 @@ class _Landing:
                     f"{unit.table.name}: {unit.source_file} gives no rows by its mapping, and gave "
                     f"{unit.rows_before} when it was landed before; nothing was changed."
                 )
-            if id(mapping) not in noted:
-                noted.add(id(mapping))
-                self._note_unused(mapping, loaded)
+            if mapping.input not in noted:
+                noted.add(mapping.input)
+                self._note_unused(mapping.input, unit.source_file, loaded)
 
     @staticmethod
     def _union(inputs: list[LoadedInput]) -> LoadedInput:
@@ -453,11 +453,15 @@ class _Landing:
             sum(one.rows for one in inputs),
         )
 
-    def _note_unused(self, mapping: TableMapping, loaded: LoadedInput) -> None:
-        sql = [*mapping.columns.values(), mapping.where, mapping.query]
-        text = "\n".join(one.text for one in sql if one).casefold()
-        if "*" in text:
-            return
+    def _note_unused(self, source: Files | Postgres, file: str, loaded: LoadedInput) -> None:
+        """Tell which columns no mapping of these files names: an export may have grown."""
+        text = "\n".join(
+            sql.text
+            for mapping in self.adapter.mappings
+            if mapping.input == source
+            for sql in (*mapping.columns.values(), mapping.where, mapping.query)
+            if sql
+        ).casefold()
         unused = [
             column
             for column in loaded.columns
@@ -465,7 +469,7 @@ class _Landing:
         ]
         if unused:
             shown = ", ".join(unused[:8]) + (" …" if len(unused) > 8 else "")
-            self.messages.append(f"{mapping.table.name}: columns that the mapping does not use: {shown}")
+            self.messages.append(f"{file}: columns that no mapping uses: {shown}")
 
     def _check(self, units: list[_Unit], salt: str) -> None:
         """Convert and judge every mapped row, into temporary `checked_<table>` and `landing_rejects`."""
@@ -481,7 +485,8 @@ class _Landing:
         run(
             "create or replace temp table landing_files ("
             "_file integer, table_name varchar, source_file varchar, file_sequence bigint, "
-            "content_hash varchar, mapping_hash varchar, rows_in_file bigint, rows_read bigint, input integer)"
+            "content_hash varchar, mapping_hash varchar, rows_in_file bigint, rows_read bigint, "
+            "input integer)"
         )
         run(
             "insert into landing_files select "
