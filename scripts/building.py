@@ -153,7 +153,7 @@ def build(settings: Settings, as_of: date | None = None, full_refresh: bool = Fa
 
 
 def count_nodes(results: list[dict[str, Any]]) -> dict[str, int]:
-    """How many nodes of each kind a run executed, by dbt's name of the kind; skipped ones are not counted.
+    """How many nodes of each kind a run executed, by dbt's name of the kind; without hooks and skipped ones.
 
     >>> count_nodes([{"unique_id": "model.tenure.a", "status": "success"}])
     {'model': 1}
@@ -163,7 +163,7 @@ def count_nodes(results: list[dict[str, Any]]) -> dict[str, int]:
         for result in results
         if result["status"] not in ("skipped", "no-op")
     )
-    return dict(sorted(kinds.items()))
+    return {kind: number for kind, number in sorted(kinds.items()) if kind != "operation"}
 
 
 def failure_message(failures: list[str], skipped: int, log_file: Path) -> str:

@@ -358,7 +358,7 @@ tables:
 
 
 def run_for_real(tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    """A night on the real project and its own warehouse, as cron would start it: from elsewhere, no terminal."""
+    """A night on the real project, as cron would start it: from elsewhere, without a terminal."""
     return subprocess.run(
         [sys.executable, "-m", "scripts", "nightly", "--source", str(tmp_path / "shop.yml")],
         cwd=tmp_path,

@@ -7,10 +7,12 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import duckdb
 import pytest
@@ -202,6 +204,37 @@ def test_readers_never_see_a_mixture(settings: Settings) -> None:
                 assert rollback(settings).run_id == name(number - 1)
                 assert published_numbers(settings) == {number - 1}
     assert published_numbers(settings) == {11}
+
+
+def test_readers_have_something_whole_after_every_statement(settings: Settings) -> None:
+    """What readers at work can only find by luck: the moment between two statements that must not exist."""
+    publish_number(settings, 1)
+    seen: set[int] = set()
+    problems: list[str] = []
+
+    def look(frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
+        if frame.f_code.co_filename != publishing.__file__:
+            return None
+        try:
+            manifest = json.loads((settings.published / "manifest.json").read_text())
+            for file in (manifest["database"]["path"], *(m["parquet"] for m in manifest["marts"].values())):
+                assert (settings.published / file).stat().st_mode & 0o777 == 0o444
+            assert settings.published.resolve().name == manifest["run_id"] == name(manifest["batch_id"])
+            seen.add(manifest["batch_id"])
+        except (OSError, ValueError, AssertionError) as problem:
+            problems.append(f"line {frame.f_lineno}: {problem!r}")
+        return look
+
+    tracing = sys.gettrace()
+    sys.settrace(look)
+    try:
+        publish_number(settings, 2, keep=1)
+        publish_number(settings, 3, keep=1)
+        rollback(settings)
+    finally:
+        sys.settrace(tracing)
+    assert problems == []
+    assert seen == {1, 2, 3}
 
 
 def test_open_reader_keeps_what_it_opened(settings: Settings) -> None:
