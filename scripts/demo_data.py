@@ -65,7 +65,7 @@ def write_demo_data(directory: Path, parameters: Parameters) -> bool:
             path.unlink()
     # Until the files are complete the stamp claims none: an interrupted run is done again.
     stamp_path.write_text("{}\n", encoding="utf-8")
-    company = generate(parameters.seed, parameters.customers, parameters.until, parameters.days)
+    company = generate(parameters)
     written = write_company(directory, company)
     written += write_truth(directory, company)
     wanted["files"] = [path.relative_to(directory).as_posix() for path in written]
@@ -115,7 +115,10 @@ def demo_data_command(directory: Path, customers: int, seed: int, until: datetim
     The same options give the same bytes. A second call does nothing.
     """
     last_day: date = until.date()
-    parameters = Parameters(customers=customers, seed=seed, until=last_day, days=days)
+    try:
+        parameters = Parameters(customers=customers, seed=seed, until=last_day, days=days)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     directory = directory.resolve()
     if write_demo_data(directory, parameters):
         click.echo(f"{customers:,} customers, three years to {last_day}: {directory}")

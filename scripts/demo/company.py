@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +15,8 @@ from scripts.demo.shop import make_shop
 from scripts.demo.subscriptions import make_subscriptions
 from scripts.demo.usage import make_usage
 
-# Bulk files hold a year or a month each, then comes a file per day. "snapshot": one file that is rewritten
-# every day.
+# Bulk files hold a year or a month each, then comes a file per day.
+# "snapshot": one file that is rewritten every day.
 PERIODS = {
     "customers": "year",
     "orders": "year",
@@ -140,14 +139,8 @@ def _rates_table(parameters: Parameters, rates: Rates) -> dict[str, np.ndarray]:
     }
 
 
-def generate(
-    seed: int = Parameters.seed,
-    customers: int = Parameters.customers,
-    until: date = Parameters.until,
-    days: int = Parameters.days,
-) -> Company:
-    """Draw a company of so many customers; the last `days` days up to `until` are delivered day by day."""
-    parameters = Parameters(customers=customers, seed=seed, until=until, days=days)
+def generate(parameters: Parameters) -> Company:
+    """Draw the company that the parameters stand for."""
     people = make_people(parameters)
     rates = Rates(parameters)
     shop = make_shop(parameters, people, rates)
@@ -158,7 +151,7 @@ def generate(
         "orders": shop.orders,
         "order_items": shop.items,
         "refunds": shop.refunds,
-        "subscriptions": subscriptions.rows,
+        "subscriptions": {**subscriptions.rows, "text": feedback.cancel_texts},
         "survey_invitations": feedback.invitations,
         "survey_responses": feedback.responses,
         "usage_events": make_usage(parameters, people, subscriptions.spells),

@@ -360,6 +360,7 @@ def _write_file(
 def connect(company: Company) -> duckdb.DuckDBPyConnection:
     """A connection that knows the company's texts; one thread: the same rows make the same bytes."""
     connection = duckdb.connect(config={"threads": 1})
+    connection.execute("set enable_progress_bar = false")
     connection.register(
         "texts", pa.table({"sentences": pa.array([company.sentences], pa.list_(pa.string()))})
     )

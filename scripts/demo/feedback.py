@@ -35,9 +35,10 @@ _FAR = np.iinfo(np.int64).max // 2
 
 @dataclass(frozen=True)
 class Feedback:
-    """Comments are indexes into `sentences`: `text` and, for a second sentence, `more_text`; -1 for none."""
+    """Comments are indexes into `sentences`, -1 for none; `cancel_texts`: one per subscription row."""
 
     sentences: list[str]
+    cancel_texts: np.ndarray
     invitations: dict[str, np.ndarray]
     responses: dict[str, np.ndarray]
     tickets: dict[str, np.ndarray]
@@ -174,18 +175,17 @@ def make_feedback(
         "true_customer": customer[order],
     }
 
-    # Where a comment on leaving goes: the subscription row that ends. Themes first, then reasons, in one
-    # list.
+    # Comments on leaving come after the themes in the list of sentences.
     rows = subscriptions.rows
     says = (rows["cancel_type"] == VOLUNTARY) & (random.random(rows["customer"].size) < 0.45)
     group = np.maximum(rows["true_reason"], 0).astype(np.int64) * 3 + _languages(
         random, people, rows["customer"]
     )
     cancel_text = len(sentences) + group * 2 + random.integers(0, 2, group.size)
-    rows["text"] = np.where(says, cancel_text, NO_TEXT)
 
     return Feedback(
         sentences=sentences + cancel,
+        cancel_texts=np.where(says, cancel_text, NO_TEXT),
         invitations=invitations,
         responses=responses,
         tickets=_make_tickets(parameters, people, begin, finish, notice, damage),

@@ -54,10 +54,9 @@ REASONS = (
     "other",
 )
 
-# Per day. Purchases of a shopper: BG/NBD (Fader, Hardie, Lee 2005), their value: Gamma-Gamma (Fader, Hardie
-# 2013).
+# Purchases of a shopper, time in days: BG/NBD (Fader, Hardie, Lee 2005).
 BG_NBD = {"r": 0.75, "alpha": 40.0, "a": 0.8, "b": 3.2}
-# Net value of a purchase day in USD; the mean over all customers is p * v / (q - 1).
+# Gamma-Gamma (Fader, Hardie 2013): net value of a purchase day in USD; its mean is p * v / (q - 1).
 GAMMA_GAMMA = {"p": 5.0, "q": 4.5, "v": 35.0}
 
 # Hazards of a subscription at a renewal, for a customer of average satisfaction.
@@ -115,6 +114,8 @@ class Parameters:
             raise ValueError("a company has at least one customer")
         if not 0 <= self.days <= 365:
             raise ValueError("between 0 and 365 days can be delivered one by one")
+        if self.until.year < 2000:
+            raise ValueError("the last day lies in 2000 or later")
 
     @property
     def first_day(self) -> int:

@@ -52,8 +52,7 @@ class Shop:
     orders: dict[str, np.ndarray]
     items: dict[str, np.ndarray]
     refunds: dict[str, np.ndarray]
-    # Of each buyer: customer, first purchase (seconds), purchases per day, drop-out probability, still a
-    # buyer.
+    # Of each buyer: customer, first purchase (seconds), purchases per day, drop-out probability, still buys.
     buyers: dict[str, np.ndarray]
 
 
@@ -174,8 +173,7 @@ def make_shop(parameters: Parameters, people: People, rates: Rates) -> Shop:
     count = net.size
     day = seconds // DAY_SECONDS
 
-    # A part of some orders comes back: they count, and what was paid back lowers the net revenue of its own
-    # day.
+    # A part of some orders comes back: they count, and what was paid back lowers net revenue that day.
     counts = status == COMPLETED
     part_returned = counts & (random.random(count) < 0.015) & (day + 20 <= parameters.last_day)
     part_returned_day = day + random.integers(3, 16, count)

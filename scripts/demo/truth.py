@@ -33,10 +33,15 @@ CUSTOMER = customer_number()
 
 # File under truth/ -> SQL over the generated tables, `spells`, `buyers`, `people` and `rates`.
 TRUTH: dict[str, str] = {
-    # One row per customer of the shop or the subscription, prospects included.
+    # One row per sign-up. `kind` is what somebody is bound to become, `is_customer` who has by the last day.
     "customers.parquet": f"""
-        select {CUSTOMER} as customer_id, {name_of("kind", KINDS)} as kind, is_registered, satisfaction,
-            rate as purchases_per_day, dropout as dropout_probability, is_alive as still_buys
+        with counted as (
+            select customer from orders where is_final and status <> 1 and customer >= 0
+                and number not in (select number from refunds where is_full)
+        )
+        select {CUSTOMER} as customer_id, {name_of("kind", KINDS)} as kind, is_registered,
+            customer in (select customer from counted union select customer from spells) as is_customer,
+            satisfaction, rate as purchases_per_day, dropout as dropout_probability, is_alive as still_buys
         from people left join buyers using (customer) order by customer""",
     # One row per subscription that ended, or whose end is known, on the last day.
     "churned.csv": f"""
@@ -61,9 +66,8 @@ TRUTH: dict[str, str] = {
             round(coalesce(sum(monthly * start_rate), 0), 4) as closing_mrr,
             round(coalesce(sum(monthly * month_rate), 0), 4) as closing_mrr_month_end_rate
         from (
-            select months.month, s.customer, (s.amount - s.discount) / 100 / case s.interval when 1 then 12
-            else 1 end as monthly,
-                a.rate as start_rate, b.rate as month_rate
+            select months.month, s.customer, a.rate as start_rate, b.rate as month_rate,
+                (s.amount - s.discount) / 100 / case s.interval when 1 then 12 else 1 end as monthly
             from months
             left join subscriptions as s
                 on s.started <= months.last_day and (s.ended < 0 or s.ended > months.last_day)
@@ -99,8 +103,9 @@ TRUTH: dict[str, str] = {
             round(coalesce(sum(gross) filter (status <> 1), 0), 4) as gross_revenue,
             round(coalesce(sum(discount) filter (status <> 1), 0), 4) as discounts,
             round(coalesce(any_value(refunds), 0), 4) as refunds,
-            round(coalesce(sum(gross - discount) filter (status <> 1), 0) - coalesce(any_value(refunds), 0),
-            4) as net_revenue
+            round(
+                coalesce(sum(gross - discount) filter (status <> 1), 0) - coalesce(any_value(refunds), 0), 4
+            ) as net_revenue
         from months left join placed using (month) left join paid_back using (month)
         group by month order by month""",
     # One row per survey and way of counting: every response, or one vote per customer.
@@ -123,8 +128,7 @@ TRUTH: dict[str, str] = {
         select 'Q' || (100001 + response) as response_id,
             concat_ws(';', {name_of("theme", THEME_NAMES)}, {name_of("more_theme", THEME_NAMES)}) as themes
         from survey_responses where theme >= 0 order by response""",
-    # One row per customer who began and went silent: one order day at least 90 days ago, or use in the first
-    # days only.
+    # One row per customer who began and went silent: one order day, 90 days ago, or use at first only.
     "vanished.csv": f"""
         with order_days as (
             select customer, count(distinct seconds // 86400) as days, max(seconds // 86400) as last_active
