@@ -1,7 +1,7 @@
 """`new-source`: a starter adapter from a folder of exports.
 
-It looks at the files, guesses what they are and writes an adapter that usually lands as it is. What it does not know
-it leaves as a comment to choose from: a wrong guess would be worse than none.
+It looks at the files, guesses what they are and writes an adapter that usually lands as it is. What it
+does not know it leaves as a comment to choose from: a wrong guess would be worse than none.
 """
 
 from __future__ import annotations
@@ -47,20 +47,24 @@ _MONTH_FIRST_CURRENCIES = frozenset({"USD"})
 )
 @click.option("--force", is_flag=True, help="Write over an adapter that is there already.")
 def new_source_command(name: str, data: Path, to: Path | None, force: bool) -> None:
-    """Write a starter adapter NAME for a folder of exports: CSV, Parquet or JSON lines, also compressed (.gz).
+    """Write a starter adapter NAME for a folder of exports: CSV, Parquet or JSON lines, also compressed
+    (.gz).
 
-    It guesses which file is which table and which column is which, and marks with CHOOSE what you should look at.
-    No file of yours is changed.
+    It guesses which file is which table and which column is which, and marks with CHOOSE what you should
+    look at. No file of yours is changed.
     """
     settings = Settings.from_environment()
     click.echo(new_source(settings, name, data, to, force))
 
 
 def new_source(settings: Settings, name: str, data: Path, to: Path | None = None, force: bool = False) -> str:
-    """Write the adapter and return the report for the terminal; ConfigurationError when that is not possible."""
+    """Write the adapter and return the report for the terminal; ConfigurationError when that is not
+    possible.
+    """
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"{name!r} is no name for a source: use letters, digits, _ and - (for example my-shop), at most 63."
+            f"{name!r} is no name for a source: use letters, digits, _ and - (for example my-shop), at "
+            f"most 63."
         )
     folder = data.expanduser().resolve()
     if not folder.is_dir():
@@ -139,8 +143,10 @@ def _nothing_recognised(folder: Path, groups: list[FileGroup], unreadable: list[
     lines += [
         "Needed at least, as CSV with a header line, Parquet or JSON lines:",
         "  orders: an order number, a date and an amount (better also a customer number), or",
-        "  subscriptions: a subscription number, a customer number, a price, week/month/quarter/year and a start date.",
-        "Names of files and columns that say so help: orders.csv with order_id, customer_id, order_date, total.",
+        "  subscriptions: a subscription number, a customer number, a price, "
+        "week/month/quarter/year and a start date.",
+        "Names of files and columns that say so help: orders.csv with order_id, customer_id, "
+        "order_date, total.",
     ]
     return "\n".join(lines)
 
@@ -174,7 +180,8 @@ def _report(
     source = name if target == default else shlex.quote(shown)
     if not {"orders", "subscriptions"} & set(guesses.tables):
         lines.append(
-            "It cannot be used yet: orders or subscriptions are needed. Fill the question marks in the file, then:"
+            "It cannot be used yet: orders or subscriptions are needed. Fill the question marks in the "
+            "file, then:"
         )
     else:
         choices = written.text.count("CHOOSE:")

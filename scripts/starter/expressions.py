@@ -1,7 +1,7 @@
 """The SQL that turns one source column into one canonical column.
 
-An expression never loses a value that it cannot convert: it hands on the original text, so that landing refuses the
-row and shows what stood there.
+An expression never loses a value that it cannot convert: it hands on the original text, so that landing
+refuses the row and shows what stood there.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _or_original(converted: str, profile: Profile) -> str:
     return f"coalesce({converted}, {original})"
 
 
-# ----------------------------------------------------------------------------------------------------------- dates
+# ----------------------------------------------------------------------------------------------- dates
 
 
 def _date(column: Column, profile: Profile, dates: Dates) -> Expression:
@@ -101,7 +101,8 @@ def _date(column: Column, profile: Profile, dates: Dates) -> Expression:
         sql = _or_original(f"strftime({moment}, '{pattern}')", profile)
     elif dates.style == "excel":
         sql = _or_original(
-            f"cast(timestamp '1899-12-30' + to_seconds(round(try_cast({name} as double) * 86400)) as varchar)",
+            f"cast(timestamp '1899-12-30' + to_seconds(round(try_cast({name} as double) * 86400)) as "
+            f"varchar)",
             profile,
         )
         if is_date:
@@ -142,7 +143,7 @@ def _parsed(profile: Profile, formats: tuple[str, ...], is_date: bool, is_utc: b
     return _or_original(text, profile)
 
 
-# --------------------------------------------------------------------------------------------------------- numbers
+# --------------------------------------------------------------------------------------------- numbers
 
 
 def _plain_number(profile: Profile, numbers: Numbers) -> str:
@@ -180,7 +181,8 @@ def _number(column: Column, profile: Profile, numbers: Numbers) -> Expression:
         sql = f"replace(cast({sql} as varchar), '-', '')"
     elif column.minimum == 0 and numbers.negative_share > 0:
         choices.append(
-            f"{numbers.negative_share:.0%} of the values are negative and will be refused. Returns belong to `refunds`; "
+            f"{numbers.negative_share:.0%} of the values are negative and will be refused. Returns "
+            f"belong to `refunds`; "
             "leave them out here with a `where:`."
         )
         look.append(f"{column.name}: negative values")
@@ -220,7 +222,7 @@ def _may_be_cents(profile: Profile) -> bool:
     return not all(value.endswith("000") for value in values)
 
 
-# ------------------------------------------------------------------------------------------------------ other kinds
+# ----------------------------------------------------------------------------------------- other kinds
 
 
 def _boolean(profile: Profile) -> Expression:
@@ -284,7 +286,8 @@ def _identifier(table: str, column: Column, profile: Profile) -> Expression:
     if column.name.endswith("customer_id") and (profile.is_email or profile.is_phone or profile.is_person):
         what = "e-mail addresses" if profile.is_email else "phone numbers" if profile.is_phone else "names"
         choices.append(
-            f"customers are told apart by {what}, which are personal: only a hash is kept. A customer number would be better."
+            f"customers are told apart by {what}, which are personal: only a hash is kept. A customer "
+            f"number would be better."
         )
         if profile.is_person:
             choices.append("two people of one name become one customer.")

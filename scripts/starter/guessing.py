@@ -1,7 +1,7 @@
 """Guess which files are which raw tables and which columns are which, by names and by content.
 
-A file gets a table only if every required column of it is found (or can be derived), and a column is matched only
-above a threshold: what is not known is left for a person to say.
+A file gets a table only if every required column of it is found (or can be derived), and a column is
+matched only above a threshold: what is not known is left for a person to say.
 """
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ class Match:
 class Guess:
     """One file group taken for one table.
 
-    `makeshift_key` are the canonical columns that make up a missing key, `None` standing for the row number.
-    `lines`: the file has a row per line of an order. `derived`: canonical columns that come from others.
+    `makeshift_key` are the canonical columns that make up a missing key, `None` standing for the row
+    number. `lines`: the file has a row per line of an order. `derived`: canonical columns that come from
+    others.
     """
 
     table: Table
@@ -94,7 +95,9 @@ class Guess:
 
     @property
     def confidence(self) -> float:
-        """0 to 1: the mean of what the required columns' matches score, lowered where a key had to be made up."""
+        """0 to 1: the mean of what the required columns' matches score, lowered where a key had to be
+        made up.
+        """
         scores = [match.score for name, match in self.matches.items() if self.table.column(name).required]
         scores += [0.7] * len(self.derived if self.table.name != "order_items" else ())
         named = 1.0 if self.named else 0.85
@@ -118,7 +121,9 @@ class AmountSource:
 
 @dataclass
 class Guesses:
-    """`tables`: what is known. `incomplete`: files that look like a table but lack a required column of it."""
+    """`tables`: what is known. `incomplete`: files that look like a table but lack a required column of
+    it.
+    """
 
     tables: dict[str, Guess]
     incomplete: list[Guess]
@@ -133,7 +138,8 @@ def guess(groups: list[FileGroup], profiles: list[list[Profile]]) -> Guesses:
     chosen = _choose([one for several in candidates for one in several if not one.missing])
     taken = {id(one.group) for one in chosen.values()}
     _orders_with_amounts_elsewhere(chosen, candidates, taken)
-    _split_lines(chosen, candidates)
+    _orders_of_items(chosen, candidates)
+    _split_lines(chosen)
     _drop_payments_beside_subscriptions(chosen)
     taken = {id(group) for one in chosen.values() for group in (one.group, *one.merged)}
     _link_customers(chosen)
@@ -164,7 +170,7 @@ def guess(groups: list[FileGroup], profiles: list[list[Profile]]) -> Guesses:
     return Guesses(tables, incomplete, unused)
 
 
-# --------------------------------------------------------------------------------------- one file against one table
+# -------------------------------------------------------------------------- one file against one table
 
 
 def _candidates(group: FileGroup, profiles: list[Profile]) -> list[Guess]:
@@ -213,7 +219,9 @@ def _is_distinctive(guess_: Guess) -> bool:
 
 
 def _assign(table: Table, profiles: list[Profile], folded: set[str], is_named: bool) -> dict[str, Match]:
-    """The best one-to-one matches, greedily by score; of equals the required column and the left-most file column win."""
+    """The best one-to-one matches, greedily by score; of equals the required column and the left-most
+    file column win.
+    """
     scored = []
     for place, column in enumerate(table.columns):
         for position, profile in enumerate(profiles):
@@ -367,7 +375,7 @@ def line_columns(guess_: Guess) -> tuple[Match, Match] | None:
     return None
 
 
-# ------------------------------------------------------------------------------------------------- all files at once
+# ----------------------------------------------------------------------------------- all files at once
 
 
 def _prefer_orders_to_lines(several: list[Guess]) -> None:
@@ -476,7 +484,22 @@ def _overlap(profile: Profile, ids: set[str]) -> float:
     return sum(value in ids for value in profile.counts) / max(len(profile.counts), 1)
 
 
-def _split_lines(chosen: dict[str, Guess], candidates: list[list[Guess]]) -> None:
+def _orders_of_items(chosen: dict[str, Guess], candidates: list[list[Guess]]) -> None:
+    """No file of orders, but the lines tell of them: number, date and amounts."""
+    items = chosen.get("order_items")
+    if items is None or "orders" in chosen:
+        return
+    for one in itertools.chain.from_iterable(candidates):
+        if (
+            one.group is items.group
+            and one.table.name == "orders"
+            and not one.missing
+            and not one.makeshift_key
+        ):
+            chosen["orders"] = one
+
+
+def _split_lines(chosen: dict[str, Guess]) -> None:
     """An orders file with a row per line gives order items too."""
     orders = chosen.get("orders")
     if orders is None or orders.makeshift_key:
@@ -606,7 +629,9 @@ def _shared(profile: Profile, ids: set[str]) -> float:
 
 
 def _reference(guess_: Guess, ids: set[str]) -> Profile | None:
-    """A column whose values are customers' keys. Small whole numbers are everywhere: those need a telling name."""
+    """A column whose values are customers' keys. Small whole numbers are everywhere: those need a
+    telling name.
+    """
     required = {
         m.profile.name
         for n, m in guess_.matches.items()
@@ -623,7 +648,7 @@ def _reference(guess_: Guess, ids: set[str]) -> Profile | None:
     return None
 
 
-# --------------------------------------------------------------------------------------------------- a closer look
+# --------------------------------------------------------------------------------------- a closer look
 
 
 def _look_closer(guess_: Guess) -> None:
@@ -641,7 +666,9 @@ def _look_closer(guess_: Guess) -> None:
 
 
 def _look_at_amounts(orders: Guess) -> None:
-    """Decide whether amounts stand on each line or once per order, and whether a discount is already taken off."""
+    """Decide whether amounts stand on each line or once per order, and whether a discount is already
+    taken off.
+    """
     amount, discount = orders.profile("gross_amount"), orders.profile("discount_amount")
     numbers = _order_numbers(orders)
     per_line = set()
@@ -714,7 +741,9 @@ def _is_per_line(orders: Guess, profile: Profile, lines: dict[str, list[Decimal]
 def _discount_taken_off(
     orders: Guess, lines: dict[str, list[Decimal]], amount: Profile, discount: Profile
 ) -> bool | None:
-    """Hold totals against the lines of discounted orders; None where neither reading explains four of five."""
+    """Hold totals against the lines of discounted orders; None where neither reading explains four of
+    five.
+    """
     totals, discounts = _per_order(orders, amount), _per_order(orders, discount)
     extras = [
         _per_order(orders, profile)

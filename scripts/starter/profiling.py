@@ -1,4 +1,6 @@
-"""What a column's sampled values are: dates in which format, numbers in which writing, e-mails, currency codes, keys."""
+"""What a column's sampled values are: dates in which format, numbers in which writing, e-mails, currency
+codes, keys.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,10 @@ import duckdb
 
 from scripts.contract import CURRENCIES
 from scripts.starter.scanning import FileGroup
-from scripts.starter.vocabulary import fold, is_personal_name, word_set
+from scripts.starter.vocabulary import THRESHOLD, fold, is_personal_name, name_score, word_set
 
-# So much of a column must be of a type to be of that type; the rest is for landing to refuse, with its reason.
+# So much of a column must be of a type to be of that type; the rest is for landing to refuse, with its
+# reason.
 TYPICAL_SHARE = 0.9
 # Distinct values that are looked at for the format of dates and numbers.
 _LOOKED_AT = 2_000
@@ -24,7 +27,8 @@ _PHONE = re.compile(r"\+?[\d() ./-]{8,20}")
 _PERSON = re.compile(r"[^\W\d_][^\W\d_.'’-]*(?:[ ,]+[^\W\d_][^\W\d_.'’-]*\.?){1,5}")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _ISO = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?P<zone> ?(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?)?"
+    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?P<zone> "
+    r"?(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?)?"
 )
 SYMBOL_CURRENCIES = {
     "€": "EUR",
@@ -77,7 +81,9 @@ _TIMES_FIRST = ("%H:%M ", "%H:%M:%S ")
 
 @dataclass(frozen=True)
 class Numbers:
-    """How a column writes numbers. `marks` are currency marks to take away; `unsure`: 1.234 may be 1234 or 1 and a bit."""
+    """How a column writes numbers. `marks` are currency marks to take away; `unsure`: 1.234 may be 1234
+    or 1 and a bit.
+    """
 
     decimal: str = "."
     thousands: tuple[str, ...] = ()
@@ -97,8 +103,8 @@ class Numbers:
 class Dates:
     """How a column writes dates.
 
-    `style` is iso, strptime, epoch, epoch_ms, excel or native (a Parquet type). `other_formats` is the reading with
-    day and month the other way round where the sample allows both.
+    `style` is iso, strptime, epoch, epoch_ms, excel or native (a Parquet type). `other_formats` is the
+    reading with day and month the other way round where the sample allows both.
     """
 
     style: str
@@ -226,7 +232,7 @@ def _is_currency(counts: Counter[str], distinct: list[str]) -> bool:
     return len(distinct) <= 60 and good / total >= 0.95
 
 
-# --------------------------------------------------------------------------------------------------------- numbers
+# --------------------------------------------------------------------------------------------- numbers
 
 
 def _numbers(counts: Counter[str], distinct: list[str]) -> Numbers | None:
@@ -255,7 +261,8 @@ def _numbers(counts: Counter[str], distinct: list[str]) -> Numbers | None:
     unsure = None
     decimal = next(iter(decimals), None)
     if decimal is None:
-        # Only marks of three digits: 1.234 and 12,500. Where the other mark groups thousands, it is a decimal mark.
+        # Only marks of three digits: 1.234 and 12,500. Where the other mark groups thousands, it is a
+        # decimal mark.
         certain = thousands & {".", ","}
         if certain:
             decimal = "," if "." in certain else "."
@@ -300,15 +307,22 @@ def _separators(bare: str, decimals: set[str], thousands: set[str], maybe: set[s
 def settle_numbers(profiles: list[Profile], hints: Iterable[str]) -> None:
     """Where 1.234 may be either, take the decimal mark that the other columns of the export (`hints`) use.
 
-    Without a hint a mark before three digits groups thousands if some of the numbers end in a zero there as prices in
-    thousands do (350.000), which the reader is asked to check.
+    Without a hint the mark groups thousands, which the reader is asked to check; but pieces are seldom sold
+    by the thousand: a quantity of 2.000 is two.
     """
     marks = Counter(hints)
     for column in profiles:
         numbers = column.numbers
         if numbers is None or numbers.unsure is None:
             continue
-        if marks and numbers.unsure == marks.most_common(1)[0][0]:
+        pieces = name_score(column.name, "order_items", "quantity") >= THRESHOLD
+        if (
+            pieces
+            and numbers.unsure == "."
+            and all(re.search(r"\.0+$", v) for v in column.counts if "." in v)
+        ):
+            column.numbers = Numbers(share=numbers.share, whole=True, negative_share=numbers.negative_share)
+        elif marks and numbers.unsure == marks.most_common(1)[0][0]:
             column.numbers = Numbers(
                 numbers.unsure, (), numbers.marks, None, False, numbers.share, numbers.negative_share
             )
@@ -335,7 +349,7 @@ def decimal_hint(column: Profile) -> str | None:
     return numbers.decimal if has_mark else None
 
 
-# ----------------------------------------------------------------------------------------------------------- dates
+# ----------------------------------------------------------------------------------------------- dates
 
 
 def _dates(
@@ -396,7 +410,8 @@ def _family(
         best_format = ""
         for format_ in candidates:
             rows = connection.execute(
-                "select value from (select unnest(?) as value) where year(try_strptime(value, ?)) between ? and ?",
+                "select value from (select unnest(?) as value) where year(try_strptime(value, ?)) between "
+                "? and ?",
                 [left, format_, _FIRST_YEAR, _LAST_YEAR],
             ).fetchall()
             if len(rows) > len(best):
@@ -453,7 +468,8 @@ def _numeric_dates(name: str, counts: Counter[str], distinct: list[str]) -> Date
 
 
 def settle_dates(columns: list[Profile], *, day_first: Counter[bool], likely_day_first: bool) -> None:
-    """Turn undecided dates the way that the other dates of the exports (`day_first`) go, else the likelier way.
+    """Turn undecided dates the way that the other dates of the exports (`day_first`) go, else the likelier
+    way.
 
     They stay marked as undecided: a person must look.
     """
@@ -473,7 +489,9 @@ def settle_dates(columns: list[Profile], *, day_first: Counter[bool], likely_day
 
 
 def is_day_first(dates: Dates) -> bool | None:
-    """Whether a decided or undecided format has the day before the month; None for formats that name the month."""
+    """Whether a decided or undecided format has the day before the month; None for formats that name the
+    month.
+    """
     if dates.style != "strptime" or not dates.formats:
         return None
     first = dates.formats[0]

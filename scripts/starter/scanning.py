@@ -1,7 +1,8 @@
 """Find a folder's exports, group the files that belong together and read a sample of each group.
 
-A group is what one entry of an adapter can name: files of one format with the same columns, whose names differ in
-nothing but digits and months (`orders_2026-01-01.csv`, `orders_2026-01-02.csv` → `orders_*.csv`).
+A group is what one entry of an adapter can name: files of one format with the same columns, whose names
+differ in nothing but digits and months (`orders_2026-01-01.csv`, `orders_2026-01-02.csv` →
+`orders_*.csv`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from scripts.sql import identifier, literal
 SAMPLE_ROWS = 10_000
 # A sample is spread over so many files of a group: statuses and date formats change over the years.
 SAMPLE_FILES = 10
-# An encoding shows only where a letter is not plain ASCII: look at this much of the beginning, and of the end.
+# An encoding shows only where a letter is not plain ASCII: look at this much of the beginning, and of the
+# end.
 ENCODING_HEAD_BYTES = 4_000_000
 ENCODING_TAIL_BYTES = 1_000_000
 
@@ -82,9 +84,8 @@ class Layout:
 class FileGroup:
     """Files that one adapter entry reads.
 
-    `files` are paths relative to the data folder, with `/`; `patterns` are the globs that match exactly these files.
-    `values[column]` is the sample: a text or None per row, rows in order; `row_starts` are the rows where another
-    file begins.
+    `files` are paths relative to the data folder, with `/`; `patterns` are the globs that match exactly
+    these files. `values[column]` is the sample: a text or None per row, rows in order.
     """
 
     files: list[str]
@@ -167,7 +168,7 @@ def _extension(name: str) -> str:
     return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
 
 
-# --------------------------------------------------------------------------------------------- one file's layout
+# ----------------------------------------------------------------------------------- one file's layout
 
 
 def _layout(path: Path) -> Layout:
@@ -194,7 +195,9 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _encoding(path: Path) -> str:
-    """The encoding by byte-order mark, by validity as UTF-8, else Windows-1252 if it can be that, else Latin-1."""
+    """The encoding by byte-order mark, by validity as UTF-8, else Windows-1252 if it can be that, else
+    Latin-1.
+    """
     with _open(path) as stream:
         head = stream.read(ENCODING_HEAD_BYTES)
         tail = b""
@@ -269,15 +272,15 @@ def _parse(text: str, delimiter: str) -> list[list[str]]:
 
 
 def _looks_like_data(header: list[str]) -> bool:
-    """A header has no numbers, dates or addresses; a row of data nearly always has one."""
-    return any(
-        re.fullmatch(r"[-+]?[\d.,/: -]*\d[\d.,/: -]*|[^@\s]+@[^@\s]+\.[^@\s]+", cell.strip())
-        for cell in header
-    )
+    """A header has hardly a number, date or address; of a row of data a good part is."""
+    value = re.compile(r"[-+]?[\d.,/: -]*\d[\d.,/: -]*|[^@\s]+@[^@\s]+\.[^@\s]+")
+    return sum(bool(value.fullmatch(cell.strip())) for cell in header) >= max(1, 0.3 * len(header))
 
 
 def _names(header: list[str]) -> tuple[str, ...]:
-    """Name the columns as landing does: trimmed, a blank one by its place; two of one name are an error there too."""
+    """Name the columns as landing does: trimmed, a blank one by its place; two of one name are an error
+    there too.
+    """
     names = tuple(cell.strip() or f"column{place}" for place, cell in enumerate(header, start=1))
     seen: set[str] = set()
     for name in names:
@@ -325,7 +328,7 @@ def _path(path: Path) -> str:
     return literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
 
 
-# ------------------------------------------------------------------------------------------------------ grouping
+# -------------------------------------------------------------------------------------------- grouping
 
 
 def _grouped(layouts: dict[str, Layout], everything: Sequence[str]) -> list[FileGroup]:
@@ -337,7 +340,8 @@ def _grouped(layouts: dict[str, Layout], everything: Sequence[str]) -> list[File
         by_shape.setdefault(key, []).append(name)
     groups = []
     for (pattern, *_), names in by_shape.items():
-        # A file without a single special letter reads as UTF-8; its neighbours tell how the shop really writes.
+        # A file without a single special letter reads as UTF-8; its neighbours tell how the shop really
+        # writes.
         encodings = [layouts[name].encoding for name in names]
         special = [encoding for encoding in encodings if encoding != "utf-8"]
         by_encoding: dict[str, list[str]] = {}
@@ -361,7 +365,9 @@ def _has_special_letters(layout: Layout) -> bool:
 
 
 def _pattern(name: str) -> str:
-    """The name with everything that changes from export to export as `*`; other glob characters are escaped."""
+    """The name with everything that changes from export to export as `*`; other glob characters are
+    escaped.
+    """
     parts, end = [], 0
     for match in _CHANGING.finditer(name):
         parts += [glob.escape(name[end : match.start()]), "*"]
@@ -399,7 +405,7 @@ def _glob_part(part: str) -> str:
     return re.escape(escaped[1] if escaped else part)
 
 
-# ------------------------------------------------------------------------------------------------------- sampling
+# -------------------------------------------------------------------------------------------- sampling
 
 
 def _sample(folder: Path, group: FileGroup) -> dict[str, list[str | None]]:

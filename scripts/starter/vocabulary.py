@@ -1,7 +1,8 @@
 """What shops call things: the words by which a column or a file of an export is recognised.
 
-English, German, French, Spanish and Vietnamese, and the exports of Shopify, WooCommerce, Stripe, Magento, Odoo and
-PrestaShop. A phrase with `~` before it is a weak hint, that needs other evidence beside it; `~~` is a makeshift.
+English, German, French, Spanish and Vietnamese, and the exports of Shopify, WooCommerce, Stripe,
+Magento, Odoo and PrestaShop. A phrase with `~` before it is a weak hint, that needs other evidence
+beside it; `~~` is a makeshift.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def fold(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.replace("_", " ")))
 
 
-# --------------------------------------------------------------------------------------------------------- columns
+# --------------------------------------------------------------------------------------------- columns
 
 _CUSTOMER = (
     "customer id, customer number, customer no, customer nr, customer code, customer ref, "
@@ -404,7 +405,8 @@ VOCABULARY: dict[str, dict[str, str]] = {
     },
 }
 
-# What the exports of well-known systems mean by names that say nothing by themselves. The first set must be there.
+# What the exports of well-known systems mean by names that say nothing by themselves. The first set must be
+# there.
 KNOWN_EXPORTS: tuple[tuple[frozenset[str], str, dict[str, str]], ...] = (
     # Shopify, orders: `Name` is the order's number and stands on each line; `Id` on the first line only.
     (frozenset({"name", "financial status", "lineitem quantity"}), "orders", {"order_id": "name"}),
@@ -503,7 +505,7 @@ def _is_misspelt(word: str, wanted: Iterable[str]) -> bool:
     )
 
 
-# ----------------------------------------------------------------------------------------------------------- files
+# ----------------------------------------------------------------------------------------------- files
 
 _FILES = {
     "customers": (
@@ -554,7 +556,8 @@ _FILES = {
         "exchange rates, fx, fx rates, currency rates, rates, wechselkurse, kurse, taux de change, ty gia"
     ),
 }
-# Exports that a shop has and the warehouse has no table for. `payments` may stand for orders, if nothing better does.
+# Exports that a shop has and the warehouse has no table for. `payments` may stand for orders, if nothing
+# better does.
 _OTHER_FILES = (
     "products, product, catalog, catalogue, inventory, stock, suppliers, employees, staff, "
     "shipments, stores, categories, coupons, discount codes, payments, payouts, charges, balance, "
@@ -566,7 +569,8 @@ _OTHER_FILES = (
 
 
 def tables_named(path: str) -> dict[str, float]:
-    """Which tables a file's name speaks of: 1 for its own name, 0.7 for a folder's; `other` for something else.
+    """Which tables a file's name speaks of: 1 for its own name, 0.7 for a folder's; `other` for something
+    else.
 
     Longer phrases go first and use up their words: `order_items` speaks of order items, not of orders.
     """
@@ -596,11 +600,12 @@ def _file_phrases() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
 
 
-# ---------------------------------------------------------------------------------------------------------- values
+# ---------------------------------------------------------------------------------------------- values
 
 ORDER_STATUSES = {
     "completed": (
-        "completed, complete, paid, sales order, fulfilled, shipped, delivered, closed, done, success, succeeded, "
+        "completed, complete, paid, sales order, fulfilled, shipped, delivered, closed, done, "
+        "success, succeeded, "
         "successful, sale, invoiced, processing, placed, captured, confirmed, dispatched, "
         "partially refunded, partially shipped, partial, finished, partially fulfilled, "
         "return pending, in transit, ready for pickup, posted, authorized, abgeschlossen, bezahlt, "
@@ -673,7 +678,7 @@ def meaning(value: str, vocabulary: dict[str, str]) -> str | None:
     return None
 
 
-# -------------------------------------------------------------------------------------------------- personal data
+# --------------------------------------------------------------------------------------- personal data
 
 _PERSONAL = word_set(
     "mail email courriel correo phone tel telephone mobile cell fax sdt address address1 address2 "

@@ -39,7 +39,9 @@ def adapter(
     data: Path,
     target: Path,
 ) -> Adapter:
-    """Compose the adapter `name` for the folder `data`, to be written to `target`. `profiles` by `id` of the group."""
+    """Compose the adapter `name` for the folder `data`, to be written to `target`. `profiles` by `id` of
+    the group.
+    """
     looks: dict[str, list[str]] = {}
     currencies = _currencies(guesses)
     base = _rate_of_one(guesses)
@@ -69,7 +71,7 @@ def adapter(
     return Adapter("\n".join(lines).rstrip() + "\n", looks)
 
 
-# -------------------------------------------------------------------------------------------------------- the head
+# -------------------------------------------------------------------------------------------- the head
 
 
 def _data_path(data: Path, target: Path) -> str:
@@ -78,7 +80,9 @@ def _data_path(data: Path, target: Path) -> str:
 
 
 def _currencies(guesses: Guesses) -> Counter[str]:
-    """How often each currency is named: in currency columns, else by the marks beside the amounts and in their names."""
+    """How often each currency is named: in currency columns, else by the marks beside the amounts and in
+    their names.
+    """
     named: Counter[str] = Counter()
     marked: Counter[str] = Counter()
     for guess in guesses.tables.values():
@@ -151,7 +155,8 @@ def _variables(
     currencies: Counter[str], base: str | None, has_rates: bool, looks: dict[str, list[str]]
 ) -> list[str]:
     zone = [
-        "Where days and months are cut: an IANA name such as Europe/London, Asia/Ho_Chi_Minh, America/New_York.",
+        "Where days and months are cut: an IANA name such as Europe/London, Asia/Ho_Chi_Minh, "
+        "America/New_York.",
         "CHOOSE: business_timezone: Europe/London",
         "ISO 4217; every amount in the marts is in this currency.",
     ]
@@ -180,7 +185,7 @@ def _variables(
     return [*lines, f"  reporting_currency: {best}"]
 
 
-# ---------------------------------------------------------------------------------------------------------- a table
+# --------------------------------------------------------------------------------------------- a table
 
 
 def _table(
@@ -312,7 +317,10 @@ def _before_discount(guess: Guess, profile: Profile, made: Expression) -> Expres
         )
         return Expression(added, (*made.choices, remark), made.look)
     if guess.discount_is_taken_off:
-        question = f"is {total} after the discount in {reduced}? Taken: yes, so the discount is added. If not, use:\n{made.sql}"
+        question = (
+            f"is {total} after the discount in {reduced}? Taken: yes, so the discount is added. If not, "
+            f"use:\n{made.sql}"
+        )
         return Expression(
             added, (*made.choices, question), (*made.look, "gross_amount: before or after discount?")
         )
@@ -362,7 +370,7 @@ def _is_unique(guess: Guess) -> bool:
     return not with_time and len(set(rows)) == len(rows)
 
 
-# ------------------------------------------------------------------------------------------------------ four shapes
+# ----------------------------------------------------------------------------------------- four shapes
 
 
 def _columns(entries: list[_Entry], guess: Guess, profiles: list[Profile]) -> list[str]:
@@ -410,7 +418,8 @@ def _orders_of_lines(guess: Guess, entries: list[_Entry]) -> list[str]:
         sums["_lines_amount"] = _product(quantity, price)
         where = _positive_lines(quantity, price)
         remark = (
-            f"the file has no total: {identifier(quantity.name)} × {identifier(price.name)} of the lines are added, "
+            f"the file has no total: {identifier(quantity.name)} × {identifier(price.name)} of the "
+            f"lines are added, "
             "without shipping."
         )
         made = _Entry("gross_amount", "_lines_amount", (remark,))
@@ -457,7 +466,9 @@ def _orders_of_lines(guess: Guess, entries: list[_Entry]) -> list[str]:
 
 
 def _with_plain_sums(guess: Guess) -> Guess:
-    """The same guess, whose summed columns are plain numbers: their sums are, however the file writes its numbers."""
+    """The same guess, whose summed columns are plain numbers: their sums are, however the file writes
+    its numbers.
+    """
     matches = dict(guess.matches)
     for name in guess.per_line:
         profile = replace(matches[name].profile, type=None, counts=Counter(), numbers=Numbers())
@@ -467,7 +478,9 @@ def _with_plain_sums(guess: Guess) -> Guess:
 
 @dataclass(frozen=True)
 class _Sum:
-    """A sum over rows: `value` a number or NULL, `original` the text it was made of, `alias` a name for the value."""
+    """A sum over rows: `value` a number or NULL, `original` the text it was made of, `alias` a name for
+    the value.
+    """
 
     alias: str
     value: str
@@ -477,7 +490,9 @@ class _Sum:
 
     @property
     def sql(self) -> str:
-        """The sum as text; if a value is no number, its text, so that landing refuses the row and shows it."""
+        """The sum as text; if a value is no number, its text, so that landing refuses the row and shows
+        it.
+        """
         rows = "*" if self.strict else f"nullif({self.original}, '')"
         return (
             f"case when count({self.alias}) = count({rows}) then cast(sum({self.alias}) as varchar) "
@@ -503,7 +518,9 @@ def _quantity_and_price(guess: Guess) -> tuple[Profile, Profile]:
 
 
 def _positive_lines(quantity: Profile | None, price: Profile | None) -> list[str]:
-    """Returns in a file of lines: negative quantities are neither orders nor items. What is no number stays."""
+    """Returns in a file of lines: negative quantities are neither orders nor items. What is no number
+    stays.
+    """
     conditions = []
     if quantity is not None and _has_values(quantity, at_most_zero=True):
         conditions.append(f"coalesce({amount_sql(quantity)}, 1) > 0")
@@ -639,7 +656,7 @@ def _joined(guess: Guess, entries: list[_Entry]) -> list[str]:
     )
 
 
-# --------------------------------------------------------------------------------------------------------- comments
+# -------------------------------------------------------------------------------------------- comments
 
 
 def _mapped(name: str, sql: str) -> list[str]:
@@ -726,7 +743,8 @@ def _incomplete(guess: Guess) -> list[str]:
     """A file that looks like a table but lacks something: the start of a mapping, not in force."""
     look: list[str] = []
     lines = [
-        f"  # {_visible(guess.group.label)} looks like {guess.table.name}, but nothing in it looks like {', '.join(guess.missing)}.",
+        f"  # {_visible(guess.group.label)} looks like {guess.table.name}, but nothing in it looks "
+        f"like {', '.join(guess.missing)}.",
         "  # Fill the question marks, then remove the # before each line.",
     ]
     body = [f"  {guess.table.name}:", *_files(guess), "    columns:"]

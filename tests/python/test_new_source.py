@@ -81,13 +81,14 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
 
 
-# ------------------------------------------------------------------------------------------------- whole folders
+# ------------------------------------------------------------------------------------------------- whole
+# folders
 
 
 SHOPIFY_ORDERS = """\
-Name,Email,Financial Status,Paid at,Fulfillment Status,Accepts Marketing,Currency,Subtotal,Shipping,Taxes,Total,\
-Discount Code,Discount Amount,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Billing Name,\
-Billing Street,Billing Country,Cancelled at,Refunded Amount,Id
+Name,Email,Financial Status,Paid at,Fulfillment Status,Accepts Marketing,Currency,Subtotal,Shipping,Taxes,\
+Total,Discount Code,Discount Amount,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,\
+Billing Name,Billing Street,Billing Country,Cancelled at,Refunded Amount,Id
 #1001,Ann@Example.com,paid,2026-01-02 10:11:12 +0100,fulfilled,yes,EUR,30.00,5.00,0.00,35.00,,0.00,\
 2026-01-02 10:11:12 +0100,2,Mug,10.00,MUG,Ann Lee,High Street 1,DE,,0.00,450001
 #1001,Ann@Example.com,,,,,,,,,,,,2026-01-02 10:11:12 +0100,1,"Tea, green",10.00,TEA,,,,,,
@@ -111,9 +112,11 @@ def test_shopify_orders_become_orders_and_items(shop: Shop) -> None:
     shop.land()
     assert shop.rejects() == []
     orders = shop.rows(
-        "select order_id, ordered_at, gross_amount, discount_amount, currency, status, _is_utc from raw.orders order by 1"
+        "select order_id, ordered_at, gross_amount, discount_amount, currency, status, _is_utc "
+        "from raw.orders order by 1"
     )
-    # Totals are after the discount, gross is before it; the first order's total stands on one of its two lines.
+    # Totals are after the discount, gross is before it; the first order's total stands on one of its two
+    # lines.
     assert [(row[0], row[2], row[3], row[5]) for row in orders] == [
         ("#1001", Decimal(35), Decimal(0), "completed"),
         ("#1002", Decimal(25), Decimal(2), "completed"),
@@ -162,7 +165,8 @@ def test_shopify_customers_are_linked_by_address(shop: Shop) -> None:
     shop.write("orders_export_1.csv", SHOPIFY_ORDERS)
     shop.write(
         "customers_export.csv",
-        "Customer ID,First Name,Last Name,Email,Accepts Email Marketing,Default Address Country Code,Phone,Total Spent\n"
+        "Customer ID,First Name,Last Name,Email,Accepts Email Marketing,Default Address Country "
+        "Code,Phone,Total Spent\n"
         "'7001,Ann,Lee,ann@example.com,yes,DE,+49 151 1234567,45.00\n"
         "'7002,Bob,Day,bob@example.com,no,FR,+33 6 12 34 56 78,23.00\n"
         "'7003,Cat,Fox,cat@example.com,no,DE,+49 151 7654321,27.00\n",
@@ -185,7 +189,8 @@ def test_woocommerce(shop: Shop) -> None:
     for i in range(40):
         customer = 0 if i % 4 == 0 else 10 + i % 7
         rows.append(
-            f"{100 + i},{100 + i},2026-03-{1 + i % 28:02d} 08:{i:02d}:00,{statuses[i % 5]},4.90,0.00,{20 + i}.50,USD,{customer},"
+            f"{100 + i},{100 + i},2026-03-{1 + i % 28:02d} 08:{i:02d}:00,{statuses[i % 5]},4.90,0.00,"
+            f"{20 + i}.50,USD,{customer},"
             f"p{customer}@example.com,Pat,+1 555 010{i:02d},paypal"
         )
     shop.write("wc-orders-export.csv", "\n".join(rows))
@@ -207,7 +212,8 @@ def test_german_export(shop: Shop) -> None:
     lines = ["Bestellnummer;Bestelldatum;Kundennummer;Gesamtbetrag;Rabatt;Status;Währung"]
     for i in range(30):
         lines.append(
-            f"B{i:04d};{1 + i % 28:02d}.{1 + i % 3:02d}.2026 {8 + i % 10:02d}:05;K{i % 9};1.{i:03d},50;{i % 2},00;"
+            f"B{i:04d};{1 + i % 28:02d}.{1 + i % 3:02d}.2026 {8 + i % 10:02d}:05;K{i % 9};1.{i:03d},50;"
+            f"{i % 2},00;"
             f"{'Bezahlt' if i % 5 else 'Storniert'};EUR"
         )
     shop.write("Bestellungen.csv", "\n".join(lines), "cp1252")
@@ -224,7 +230,8 @@ def test_german_export(shop: Shop) -> None:
     shop.land()
     assert shop.rejects() == []
     assert shop.rows(
-        "select count(*), sum(discount_amount), min(ordered_at)::varchar, max(ordered_at)::varchar from raw.orders"
+        "select count(*), sum(discount_amount), min(ordered_at)::varchar, max(ordered_at)::varchar "
+        "from raw.orders"
     ) == [(30, Decimal(15), "2026-01-01 08:05:00", "2026-03-27 14:05:00")]
     # The word says "Gesamtbetrag", the total: the discount is added, and the reader is asked.
     assert shop.rows("select sum(gross_amount - discount_amount) from raw.orders") == [(Decimal("30450.00"),)]
@@ -238,7 +245,8 @@ def test_vietnamese_headers(shop: Shop) -> None:
     lines = ["Mã đơn hàng,Ngày đặt,Khách hàng,Tổng tiền,Trạng thái"]
     for i in range(25):
         lines.append(
-            f"DH{i:03d},{13 + i % 10}/0{1 + i % 9}/2026,KH{i % 6:02d},{100 + i}.000 ₫,{'Hoàn thành' if i % 4 else 'Đã hủy'}"
+            f"DH{i:03d},{13 + i % 10}/0{1 + i % 9}/2026,KH{i % 6:02d},{100 + i}.000 ₫,"
+            f"{'Hoàn thành' if i % 4 else 'Đã hủy'}"
         )
     shop.write("đơn hàng.csv", "\ufeff" + "\n".join(lines))
     shop.start()
@@ -256,15 +264,18 @@ def test_vietnamese_headers(shop: Shop) -> None:
 
 def test_stripe_subscriptions(shop: Shop) -> None:
     lines = [
-        "id,Customer ID,Customer Email,Plan,Quantity,Currency,Interval,Amount,Status,Created (UTC),Start Date (UTC),"
+        "id,Customer ID,Customer Email,Plan,Quantity,Currency,Interval,Amount,Status,Created (UTC),"
+        "Start Date (UTC),"
         "Current Period Start (UTC),Current Period End (UTC),Canceled At (UTC),Ended At (UTC)"
     ]
     for i in range(20):
         ended = "2026-05-01 10:00" if i % 5 == 0 else ""
         lines.append(
-            f"sub_{i},cus_{i % 15},p{i % 15}@example.com,{'Pro' if i % 2 else 'Basic'},1,usd,{'month' if i % 3 else 'year'},"
+            f"sub_{i},cus_{i % 15},p{i % 15}@example.com,{'Pro' if i % 2 else 'Basic'},1,usd,"
+            f"{'month' if i % 3 else 'year'},"
             f"{'29.00' if i % 2 else '9.00'},{'canceled' if ended else 'active'},2026-01-{1 + i:02d} 10:00,"
-            f"2026-01-{1 + i:02d} 10:00,2026-04-01 10:00,2026-05-01 10:00,{ended and '2026-04-20 10:00'},{ended}"
+            f"2026-01-{1 + i:02d} 10:00,2026-04-01 10:00,2026-05-01 10:00,"
+            f"{ended and '2026-04-20 10:00'},{ended}"
         )
     shop.write("subscriptions.csv", "\n".join(lines))
     shop.write(
@@ -278,14 +289,18 @@ def test_stripe_subscriptions(shop: Shop) -> None:
     shop.land()
     assert shop.rejects() == []
     assert shop.rows(
-        "select count(*), sum(amount), count(ended_on), count(cancel_requested_on), min(started_on)::varchar, min(currency), "
+        "select count(*), sum(amount), count(ended_on), count(cancel_requested_on), "
+        "min(started_on)::varchar, min(currency), "
         "count(*) filter (where billing_interval = 'year') from raw.subscriptions"
     ) == [(20, Decimal(380), 4, 4, "2026-01-01", "USD", 7)]
 
 
 def test_daily_files_become_one_pattern(shop: Shop) -> None:
     for day in range(1, 6):
-        body = f"order_id,customer_id,ordered_at,total\n{day}01,c1,2026-01-{day:02d}T10:00:00Z,10.00\n{day}02,c2,2026-01-{day:02d}T11:00:00Z,5.00\n"
+        body = (
+            f"order_id,customer_id,ordered_at,total\n{day}01,c1,2026-01-{day:02d}T10:00:00Z,"
+            f"10.00\n{day}02,c2,2026-01-{day:02d}T11:00:00Z,5.00\n"
+        )
         shop.write(f"daily/orders_2026-01-{day:02d}.csv.gz", gzip.compress(body.encode()))
     shop.write("daily/orders_lines_2026.csv", "a,b\nx,y\n")
     shop.write(".hidden/orders_2026-01-09.csv", "order_id\n1\n")
@@ -303,8 +318,9 @@ def test_parquet_and_json_lines(shop: Shop) -> None:
     duckdb.execute(
         f"""
         copy (
-            select i as id, i % 20 as customer_id, timestamp '2026-01-01 10:00:00' + to_hours(i) as created_at,
-                cast(i as decimal(10, 2)) as total
+            select
+                i as id, i % 20 as customer_id, cast(i as decimal(10, 2)) as total,
+                timestamp '2026-01-01 10:00:00' + to_hours(i) as created_at
             from range(1, 101) as t(i)
         ) to '{shop.data}/orders.parquet' (format parquet)
         """
@@ -331,7 +347,8 @@ def test_parquet_and_json_lines(shop: Shop) -> None:
     assert shop.rejects() == []
     assert shop.rows("select count(*), sum(gross_amount) from raw.orders") == [(100, Decimal(5050))]
     assert shop.rows(
-        "select count(*), count(distinct response_id), sum(score), min(responded_at)::varchar from raw.survey_responses"
+        "select count(*), count(distinct response_id), sum(score), min(responded_at)::varchar from "
+        "raw.survey_responses"
     ) == [(30, 30, 138, "2026-02-02 02:40:00")]
     assert shop.rows("select count(*), min(priority) from raw.support_tickets") == [(30, "high")]
 
@@ -357,7 +374,8 @@ def test_one_file_of_lines_without_total(shop: Shop) -> None:
     lines = ["InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"]
     for i in range(40):
         lines.append(
-            f"5{i // 2:04d},S{i % 5},THING {i % 5},{i % 3 + 1},1/{13 + i % 5}/2026 8:26,2.00,{17000 + i // 4},United Kingdom"
+            f"5{i // 2:04d},S{i % 5},THING {i % 5},{i % 3 + 1},1/{13 + i % 5}/2026 8:26,2.00,"
+            f"{17000 + i // 4},United Kingdom"
         )
     lines.append("C99999,S1,THING 1,-1,1/20/2026 8:26,2.00,17000,United Kingdom")
     shop.write("online_retail.csv", "\n".join(lines))
@@ -472,7 +490,8 @@ def test_a_few_repeated_order_numbers_are_refused_not_merged(shop: Shop) -> None
     assert len(shop.rejects()) == 2
 
 
-# --------------------------------------------------------------------------------------------- doubt, and refusal
+# --------------------------------------------------------------------------------------------- doubt, and
+# refusal
 
 
 def orders_with_dates(dates: list[str]) -> str:
@@ -524,6 +543,14 @@ def test_thousands_that_may_be_decimals_are_asked_about(shop: Shop) -> None:
     rows = "".join(f"{i},2026-01-01,{i}.500\n" for i in range(1, 9))
     shop.write("orders.csv", "order_id,order_date,total\n" + rows)
     assert "taken for" in shop.start()
+
+
+def test_a_quantity_of_two_point_nothing_is_two(shop: Shop) -> None:
+    rows = "".join(f"{i},2026-01-01,S1,{1 + i % 3}.000,5.00\n" for i in range(9))
+    shop.write("sale.order.line.csv", "Order Reference,Order Date,Product,Quantity,Unit Price\n" + rows)
+    shop.start()
+    shop.land()
+    assert shop.rows("select sum(quantity) from raw.order_items") == [(Decimal(18),)]
 
 
 def test_cents_are_only_suggested(shop: Shop) -> None:
@@ -590,7 +617,8 @@ def test_an_empty_folder_is_an_error(shop: Shop) -> None:
         shop.start()
 
 
-# ------------------------------------------------------------------------------------------------------ the command
+# ------------------------------------------------------------------------------------------------------ the
+# command
 
 
 @pytest.mark.parametrize("name", ["", "my shop", "../x", "-x", "a.yml", "ü" * 3, "x" * 64])
@@ -663,7 +691,8 @@ def test_whatever_a_file_holds_the_adapter_can_be_loaded(
         assert "orders" in shop.tables
 
 
-# --------------------------------------------------------------------------------------------------------- its parts
+# ---------------------------------------------------------------------------------------------------------
+# its parts
 
 
 @pytest.mark.parametrize(
