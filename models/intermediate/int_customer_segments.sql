@@ -16,6 +16,7 @@ candidates as (
         ('acquisition_channel', "coalesce(acquisition_channel, 'unknown')"),
         ('country', "coalesce(country, 'unknown')"),
         ('plan', "coalesce(first_plan, 'unknown')"),
+        ('billing_interval', "coalesce(first_billing_interval, 'unknown')"),
     ] %}
         select
             customer_id,

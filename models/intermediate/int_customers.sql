@@ -55,14 +55,16 @@ subscription_milestones as (
     group by customer_id
 ),
 
-first_plans as (
+first_periods as (
     select
         customer_id,
-        plan
+        plan,
+        billing_interval
     from (
         select
             customer_id,
             plan,
+            billing_interval,
             row_number() over (partition by customer_id order by started_on, subscription_id) as period_number
         from periods
         where is_paid
@@ -149,7 +151,8 @@ joined as (
         known_registered.country,
         known_registered.acquisition_channel,
         known_registered.referred_by_customer_id,
-        first_plans.plan as first_plan,
+        first_periods.plan as first_plan,
+        first_periods.billing_interval as first_billing_interval,
         order_milestones.first_order_on,
         order_milestones.second_order_on,
         order_milestones.last_order_on,
@@ -167,7 +170,7 @@ joined as (
     left join known_registered on people.customer_id = known_registered.customer_id
     left join order_milestones on people.customer_id = order_milestones.customer_id
     left join subscription_milestones on people.customer_id = subscription_milestones.customer_id
-    left join first_plans on people.customer_id = first_plans.customer_id
+    left join first_periods on people.customer_id = first_periods.customer_id
     left join usage_milestones on people.customer_id = usage_milestones.customer_id
 ),
 
@@ -181,6 +184,7 @@ final as (
         acquisition_channel,
         referred_by_customer_id,
         first_plan,
+        first_billing_interval,
         first_order_on,
         second_order_on,
         last_order_on,

@@ -1,0 +1,48 @@
+"""What several tests share: the reference data beside the project, and whole warehouses built once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from warehouses import Warehouse
+
+from scripts.demo.company import generate
+from scripts.demo.deliveries import write_company
+from scripts.demo.parameters import Parameters
+from scripts.settings import PROJECT_ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real input and published results: TENURE_SHARED, or `shared` beside the project."""
+    folder = Path(os.environ.get("TENURE_SHARED") or PROJECT_ROOT.parent / "shared")
+    if not (folder / "oracles" / "published.csv").exists():
+        pytest.skip("needs the reference data: set TENURE_SHARED to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a small demo company, with all twelve raw tables."""
+    folder = tmp_path_factory.mktemp("demo_data")
+    write_company(folder, generate(Parameters(customers=150)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_warehouse(tmp_path_factory: pytest.TempPathFactory, demo_data: Path) -> Warehouse:
+    """The demo company, landed and built with a plain `dbt build`: all its tests have passed."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("demo"))
+    warehouse.land("demo", demo_data)
+    warehouse.dbt("build")
+    return warehouse
+
+
+@pytest.fixture(scope="session")
+def online_retail(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Warehouse:
+    """Online Retail, through the whole night."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("online_retail"))
+    warehouse.night("online_retail", shared / "data")
+    return warehouse

@@ -1,0 +1,92 @@
+"""The dbt project as an analyst runs it, and what its files promise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from warehouses import Warehouse
+
+from scripts.contract import TABLES, stored_name
+from scripts.settings import PROJECT_ROOT
+
+# Tests that share a warehouse run in one worker: it is built once.
+pytestmark = pytest.mark.xdist_group("demo")
+
+
+def test_plain_dbt_build_runs_every_unit_test_and_data_test(demo_warehouse: Warehouse) -> None:
+    """The fixture has run it; here we see that it did what we think it did."""
+    results = json.loads((demo_warehouse.settings.warehouse / "dbt/target/run_results.json").read_text())[
+        "results"
+    ]
+    kinds = {
+        kind: [r for r in results if r["unique_id"].startswith(kind + ".")]
+        for kind in ("model", "test", "unit_test")
+    }
+    assert len(kinds["model"]) >= 38
+    assert len(kinds["test"]) >= 130
+    assert len(kinds["unit_test"]) >= 40
+    assert {r["status"] for r in results} <= {"success", "pass"}
+
+
+def test_docs_and_tests_run_in_the_project_root(demo_warehouse: Warehouse) -> None:
+    assert "Catalog written" in demo_warehouse.dbt("docs", "generate")
+    assert "ERROR=0" in demo_warehouse.dbt("test", "--exclude-resource-type", "unit_test")
+
+
+def test_source_yaml_is_the_raw_contract() -> None:
+    document = yaml.safe_load((PROJECT_ROOT / "models/staging/_raw__sources.yml").read_text())
+    described = {
+        table["name"]: {column["name"]: column["data_type"] for column in table["columns"]}
+        for table in document["sources"][0]["tables"]
+        if "columns" in table
+    }
+    assert described == {
+        table.name: {stored_name(column): column.kind.value.lower() for column in table.columns}
+        for table in TABLES.values()
+    }
+
+
+def test_every_model_and_every_column_of_a_mart_is_described(demo_warehouse: Warehouse) -> None:
+    manifest = json.loads((demo_warehouse.settings.warehouse / "dbt/target/manifest.json").read_text())
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "model":
+            continue
+        assert node["description"].startswith("One row"), node["name"]
+        columns = {name for name, column in node["columns"].items() if column["description"]}
+        built = {
+            row[0]
+            for row in demo_warehouse.rows(
+                f"""
+                select column_name from duckdb_columns()
+                where schema_name = '{node["schema"]}' and table_name = '{node["name"]}'
+                """
+            )
+        }
+        assert columns == built, node["name"]
+
+
+def test_model_header_says_the_grain() -> None:
+    for path in sorted((PROJECT_ROOT / "models").rglob("*.sql")):
+        assert "-- Grain: one row" in path.read_text(), path.name
+        assert path.with_suffix(".yml").exists(), path.name
+
+
+def test_no_personal_data_in_the_marts(demo_warehouse: Warehouse, demo_data: Path) -> None:
+    """No column for it, and no e-mail address in any text."""
+    columns = demo_warehouse.rows(
+        "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'marts'"
+    )
+    assert not [c for c in columns if c[1] in ("email", "email_hash", "name", "phone")]
+    for table, column, kind in columns:
+        if kind == "VARCHAR":
+            assert demo_warehouse.value(f"select count(*) from marts.{table} where {column} like '%@%'") == 0
+
+
+def test_adapter_vars_reach_a_plain_dbt_build(demo_warehouse: Warehouse) -> None:
+    (row,) = demo_warehouse.rows(
+        "select business_timezone, reporting_currency, segments from intermediate.int_settings"
+    )
+    assert row == ("Asia/Ho_Chi_Minh", "USD", "acquisition_channel,country,plan,billing_interval")

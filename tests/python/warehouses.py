@@ -1,0 +1,107 @@
+"""Whole warehouses for tests: the real landing, the real dbt, the real night, in a folder of the test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from scripts.building import dbt_environment, dbt_log_path, dbt_target_path
+from scripts.landing import LandingResult, land
+from scripts.settings import PROJECT_ROOT, Settings
+
+
+class Warehouse:
+    """One warehouse in `folder`; what it runs must succeed, or the test fails with the output."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(folder / "wh")
+
+    def land(self, source: str, data: Path) -> LandingResult:
+        """Land what is new."""
+        return land(self.settings, source, data)
+
+    def dbt(self, *arguments: str, succeeds: bool = True) -> str:
+        """Run dbt as an analyst would, in the project root; returns its output."""
+        environment = dbt_environment(self.settings, dict(os.environ)) | {
+            "DBT_TARGET_PATH": str(dbt_target_path(self.settings)),
+            "DBT_LOG_PATH": str(dbt_log_path(self.settings)),
+        }
+        return self._run(
+            [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments], environment, succeeds
+        )
+
+    def night(self, source: str, data: Path, *options: str) -> str:
+        """Run `python -m scripts nightly`; returns what it prints."""
+        environment = {**os.environ, "TENURE_WAREHOUSE": str(self.settings.warehouse)}
+        command = [
+            sys.executable,
+            "-m",
+            "scripts",
+            "nightly",
+            "--source",
+            source,
+            "--data",
+            str(data),
+            *options,
+        ]
+        return self._run(command, environment, succeeds=True)
+
+    def rows(self, sql: str, published: bool = False) -> list[tuple[Any, ...]]:
+        """Query the build file, or the published one."""
+        database = self.settings.analytics_database if published else self.settings.build_database
+        with duckdb.connect(str(database), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def value(self, sql: str, published: bool = False) -> Any:
+        """The one value of a query."""
+        ((value,),) = self.rows(sql, published)
+        return value
+
+    @staticmethod
+    def _run(command: list[str], environment: dict[str, str], succeeds: bool) -> str:
+        done = subprocess.run(
+            command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) is succeeds, output[-6000:]
+        return output
+
+
+def mart_differences(one: Path, other: Path, schema: str = "marts") -> dict[str, int]:
+    """Rows of each table that one database has and the other has not, both ways; equal tables are left out.
+
+    Tables that only one of them has count as a difference of -1.
+    """
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{one}' as one (read_only)")
+        connection.execute(f"attach '{other}' as other (read_only)")
+        names = {
+            database: {
+                row[0]
+                for row in connection.execute(
+                    "select table_name from duckdb_tables() where database_name = ? and schema_name = ?",
+                    [database, schema],
+                ).fetchall()
+            }
+            for database in ("one", "other")
+        }
+        assert names["one"], f"no tables in {schema}"
+        differences = dict.fromkeys(names["one"] ^ names["other"], -1)
+        for name in sorted(names["one"] & names["other"]):
+            (count,) = connection.execute(
+                f"""
+                select count(*) from (
+                    (from one.{schema}.{name} except all from other.{schema}.{name})
+                    union all
+                    (from other.{schema}.{name} except all from one.{schema}.{name})
+                )
+                """
+            ).fetchone()
+            if count:
+                differences[name] = count
+        return differences
