@@ -307,7 +307,7 @@ def planted_kind(kind: str) -> str:
     return kind.removesuffix("_1").removesuffix("_2")
 
 
-def _select(layout: Layout, company: Company, today: int, has_planted: bool) -> str:
+def _select(layout: Layout, today: int, has_planted: bool) -> str:
     """The rows of a file in the export's own columns, over `rows` and, if something is planted, `planted`."""
     as_text = layout.form in ("csv", "semicolon")
     sentences = "(select sentences from texts)"
@@ -341,7 +341,6 @@ def _write_file(
     connection: duckdb.DuckDBPyConnection,
     path: Path,
     table: str,
-    company: Company,
     rows: pa.Table,
     planted: pa.Table,
     today: int,
@@ -351,7 +350,7 @@ def _write_file(
     connection.register("rows", rows)
     connection.register("planted", planted)
     compression = ", compression gzip" if path.suffix == ".gz" else ""
-    select = _select(layout, company, today, planted.num_rows > 0)
+    select = _select(layout, today, planted.num_rows > 0)
     connection.execute(f"copy ({select}) to {literal(str(path))} ({_FORMATS[layout.form]}{compression})")
     connection.unregister("rows")
     connection.unregister("planted")
@@ -397,7 +396,7 @@ def write_company(directory: Path, company: Company, up_to: date | None = None) 
                 rows = table.slice(first, last - first)
                 if of_file.num_rows:
                     rows = rows.append_column("position", pa.array(np.arange(first, last)))
-                _write_file(connection, path, name, company, rows, of_file, today)
+                _write_file(connection, path, name, rows, of_file, today)
                 written.append(path)
                 first = last
     return sorted(written)
