@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -382,10 +383,8 @@ def test_nights_of_a_small_shop(tmp_path: Path) -> None:
     assert publication is not None
     assert publication.rows["fct_orders"] == 60
     assert publication.manifest["as_of_date"] == "2011-06-28"
-    lines = dict(line.strip().split("  ", 1) for line in first.stdout.splitlines() if line.startswith("  "))
-    assert lines["As of"].strip() == "2011-06-28"
-    assert lines["Customers"].strip() == "7, of whom 7 active"
-    assert lines["Net revenue"].strip() == "2,400.00 USD"
+    for headline in ("As of +2011-06-28", "Customers +7, of whom 7 active", "Net revenue +2,400.00 USD"):
+        assert re.search(headline, first.stdout), first.stdout
 
     second = run_for_real(tmp_path)
     assert second.returncode == 0, second.stderr
