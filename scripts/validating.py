@@ -83,8 +83,10 @@ def validate(settings: Settings, run_id: str) -> ValidationResult:
         _write_docs(settings, result, site)
     finally:
         shutil.rmtree(site, ignore_errors=True)
-    for entry in (*result.errors, *result.findings):
-        LOGGER.warning("validate: %s", str(entry).splitlines()[0])
+    for entry in (*result.errors, *result.failures):
+        LOGGER.error("validate: %s", entry.headline)
+    for entry in result.warnings:
+        LOGGER.warning("validate: %s", entry.headline)
     if result.stops_publication:
         raise ValidationFailedError(result)
     return result

@@ -31,6 +31,11 @@ class Finding:
     sample: tuple[dict[str, str], ...]
     todo: str
 
+    @property
+    def headline(self) -> str:
+        """One line for a log."""
+        return f"{self.table}: {self.expectation}: {self.observed}"
+
     def __str__(self) -> str:
         lines = [
             f"{self.severity}: {self.table}: {self.expectation}",
@@ -54,8 +59,13 @@ class CheckError:
     expectation: str
     message: str
 
+    @property
+    def headline(self) -> str:
+        """One line for a log."""
+        return f"the check itself failed: {self.table}: {self.expectation}"
+
     def __str__(self) -> str:
-        return f"the check itself failed: {self.table}: {self.expectation}\n    {self.message}"
+        return f"{self.headline}\n    {self.message}"
 
 
 @dataclass(frozen=True)
