@@ -407,8 +407,10 @@ def _mapping(table: Table, node: _Node, adapter: Adapter) -> TableMapping:
     else:
         if "where" in entries:
             raise entries["where"].error("belongs to `columns:`; put the condition into the query.")
-        query = entries["query"].sql("select * from (\n{})")
-        query = Sql(query.text.strip().rstrip(";"), query.line)
+        query = entries["query"].sql("{}")
+        if query.text.rstrip().endswith(";"):
+            # It becomes a subquery.
+            query = Sql(query.text.rstrip().removesuffix(";"), query.line)
     return TableMapping(
         table,
         source,
