@@ -91,9 +91,9 @@ def _date(column: Column, profile: Profile, dates: Dates) -> Expression:
         if is_date and dates.has_time:
             sql = f"left({name}, 10)"
         elif dates.has_zone:
-            sql = _with_clear_zone(name, profile)
+            sql = _with_clear_zone(_with_seconds(name, profile), profile)
         elif says_utc and dates.has_time:
-            sql = f"{name} || 'Z'"
+            sql = f"{_with_seconds(name, profile)} || 'Z'"
     elif dates.style in ("epoch", "epoch_ms"):
         factor = " * 1000000" if dates.style == "epoch" else " * 1000"
         pattern = "%Y-%m-%d" if is_date else "%Y-%m-%dT%H:%M:%SZ"
@@ -119,6 +119,13 @@ def _date(column: Column, profile: Profile, dates: Dates) -> Expression:
             )
             look.append(f"{column.name}: day or month first?")
     return Expression(sql, tuple(choices), tuple(look))
+
+
+def _with_seconds(name: str, profile: Profile) -> str:
+    """`10:15Z` is no time for landing, `10:15:00Z` is."""
+    if not any(re.match(r".{13}:\d{2}(?:[^:\d]|$)", value) for value in profile.counts):
+        return name
+    return f"regexp_replace({name}, '^(.{{13}}:[0-9]{{2}})($|[^:0-9])', '\\1:00\\2')"
 
 
 def _with_clear_zone(name: str, profile: Profile) -> str:

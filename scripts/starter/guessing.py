@@ -68,6 +68,8 @@ class Guess:
     named: float
     missing: tuple[str, ...] = ()
     precedence: float = 0.0
+    # A file of payments that might stand for orders.
+    payments: bool = False
     makeshift_key: tuple[str | None, ...] = ()
     derived: tuple[str, ...] = ()
     lines: bool = False
@@ -135,12 +137,14 @@ def guess(groups: list[FileGroup], profiles: list[list[Profile]]) -> Guesses:
     candidates = [_candidates(group, columns) for group, columns in zip(groups, profiles, strict=True)]
     for several in candidates:
         _prefer_orders_to_lines(several)
-    chosen = _choose([one for several in candidates for one in several if not one.missing])
+    chosen = _choose(
+        [one for several in candidates for one in several if not one.missing and not one.payments]
+    )
     taken = {id(one.group) for one in chosen.values()}
     _orders_with_amounts_elsewhere(chosen, candidates, taken)
     _orders_of_items(chosen, candidates)
+    _orders_of_payments(chosen, candidates)
     _split_lines(chosen)
-    _drop_payments_beside_subscriptions(chosen)
     taken = {id(group) for one in chosen.values() for group in (one.group, *one.merged)}
     _link_customers(chosen)
     _customers_of_orders(chosen)
@@ -184,8 +188,9 @@ def _candidates(group: FileGroup, profiles: list[Profile]) -> list[Guess]:
             continue
         matches = _assign(table, profiles, folded, bool(named.get(table.name)))
         guess_ = Guess(table, group, profiles, matches, named.get(table.name, 0.0))
+        guess_.payments = spoken_of == {"other"}
         _derive(guess_)
-        if guess_.missing or guess_.named or _is_distinctive(guess_):
+        if guess_.missing or guess_.named or guess_.payments or _is_distinctive(guess_):
             guesses.append(guess_)
     return sorted(guesses, key=lambda one: -one.rank)
 
@@ -536,14 +541,13 @@ def _split_lines(chosen: dict[str, Guess]) -> None:
             chosen["order_items"] = items
 
 
-def _drop_payments_beside_subscriptions(chosen: dict[str, Guess]) -> None:
-    """The payments of a subscription business are its subscriptions once more."""
-    orders = chosen.get("orders")
-    if orders and not orders.named and "other" in vocabulary.tables_named(orders.group.files[0]):
-        if "subscriptions" in chosen:
-            del chosen["orders"]
-        else:
-            orders.remarks.append("payments are taken for orders: right only if each order is paid once")
+def _orders_of_payments(chosen: dict[str, Guess], candidates: list[list[Guess]]) -> None:
+    """Where nothing else tells of orders, payments do; but not those of a subscription business."""
+    payments = [one for several in candidates for one in several if one.payments and not one.missing]
+    if payments and not {"orders", "subscriptions"} & set(chosen):
+        best = max(payments, key=lambda one: one.rank)
+        best.remarks.append("payments are taken for orders: right only if each order is paid once")
+        chosen["orders"] = best
 
 
 def _link_customers(chosen: dict[str, Guess]) -> None:

@@ -27,7 +27,7 @@ _PHONE = re.compile(r"\+?[\d() ./-]{8,20}")
 _PERSON = re.compile(r"[^\W\d_][^\W\d_.'’-]*(?:[ ,]+[^\W\d_][^\W\d_.'’-]*\.?){1,5}")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _ISO = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?P<zone> "
+    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?P<zone> "
     r"?(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?)?"
 )
 SYMBOL_CURRENCIES = {
