@@ -28,7 +28,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `minimum` is inclusive unless `above_minimum`; `values` are all there may be, lower case."""
+    """One column: `minimum` is inclusive unless `above_minimum`; `values` are all it may have, lower case."""
 
     name: str
     kind: Kind
@@ -243,13 +243,13 @@ TABLES: dict[str, Table] = {
 }
 
 # What landing adds to every row of every raw table:
-#   _batch_id       BIGINT   the landing that brought (or changed) the row; grows with each that changes anything
+#   _batch_id       BIGINT   the landing that brought or changed the row; grows with each that changes one
 #   _source_file    VARCHAR  the file as the adapter's pattern found it, relative to the data folder, or the
 #                            Postgres relation
 #   _source_row     BIGINT   1-based data row of the file (a header is not counted)
 #   _loaded_at      TIMESTAMP UTC
-#   _file_sequence  BIGINT   the place of the file in the order of first delivery; of two rows with one key the
-#                            later file's counts; a corrected file keeps the place of the one it corrects
+#   _file_sequence  BIGINT   the place of the file in the order of first delivery: of two rows with one key
+#                            the later file's counts; a corrected file keeps the place of the one before
 #   _row_key        VARCHAR  the key columns as one text, see `row_key_sql` in scripts/landing.py
 #   _is_utc         BOOLEAN  the row's timestamps are UTC; else they are business time
 LANDING_COLUMNS: dict[str, str] = {
