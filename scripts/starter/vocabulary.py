@@ -125,13 +125,13 @@ VOCABULARY: dict[str, dict[str, str]] = {
     "customers": {
         "customer_id": _CUSTOMER + ", ~id, ~number, ~code, ~external id, ~nr, ~ma, ~numero, ~key",
         "signed_up_at": (
-            "signed up at, sign up date, signup date, signup at, registered at, registration date, "
-            "register date, date registered, created at, created, created date, creation date, "
-            "date created, customer since, member since, join date, joined at, joined, account created, "
-            "created utc, created on, ~date, date add, user registered, kunde seit, registriert am, "
-            "registrierungsdatum, anmeldedatum, angelegt am, erstellt am, date inscription, "
-            "date d inscription, date de creation, date creation, inscrit le, fecha registro, fecha alta, "
-            "ngay dang ky, ngay tao, ngay tham gia"
+            "signed up at, registered, sign up date, signup date, signup at, registered at, "
+            "registration date, register date, date registered, created at, created, created date, "
+            "creation date, date created, customer since, member since, join date, joined at, joined, "
+            "account created, created utc, created on, ~date, date add, user registered, kunde seit, "
+            "registriert am, registrierungsdatum, anmeldedatum, angelegt am, erstellt am, "
+            "date inscription, date d inscription, date de creation, date creation, inscrit le, "
+            "fecha registro, fecha alta, ngay dang ky, ngay tao, ngay tham gia"
         ),
         "country": (
             "country, country code, billing country, default address country code, address country, "
@@ -140,9 +140,9 @@ VOCABULARY: dict[str, dict[str, str]] = {
         ),
         "acquisition_channel": _CHANNEL,
         "referred_by_customer_id": (
-            "referred by, referred by customer id, referrer id, referrer, referral customer id, "
-            "referred by customer, invited by, inviter id, geworben von, empfohlen von, parraine par, "
-            "parrain, nguoi gioi thieu, ma nguoi gioi thieu"
+            "referred by, recommended by, referred by customer id, referrer id, referrer, "
+            "referral customer id, referred by customer, invited by, inviter id, geworben von, "
+            "empfohlen von, parraine par, parrain, nguoi gioi thieu, ma nguoi gioi thieu"
         ),
         "email": (
             "email, e mail, email address, mail, customer email, billing email, user email, "
@@ -353,7 +353,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
             "ngay mo, ~date"
         ),
         "closed_at": (
-            "closed at, close date, resolved at, solved at, date closed, closed, closed date, "
+            "closed at, solved, close date, resolved at, solved at, date closed, closed, closed date, "
             "resolution date, resolved date, geschlossen am, gelost am, date fermeture, ferme le, "
             "resolu le, ngay dong, ngay xu ly xong"
         ),
@@ -361,7 +361,7 @@ VOCABULARY: dict[str, dict[str, str]] = {
             "priority, severity, urgency, prioritat, priorite, prioridad, muc do uu tien, uu tien, do uu tien"
         ),
         "satisfaction": (
-            "satisfaction, csat, satisfaction score, satisfaction rating, csat score, rating, "
+            "satisfaction, stars, csat, satisfaction score, satisfaction rating, csat score, rating, "
             "zufriedenheit, muc do hai long, hai long"
         ),
     },
@@ -621,7 +621,7 @@ ORDER_STATUSES = {
         "unbezahlt, annule, annulee, en attente, echoue, echouee, refuse, cancelado, pendiente, huy, "
         "da huy, bi huy, that bai, cho thanh toan, chua thanh toan, cho xac nhan"
     ),
-    "returned": "returned, refunded, refund, return, charged back, chargeback, fully refunded, "
+    "returned": "returned, sent back, refunded, refund, return, charged back, chargeback, fully refunded, "
     "retourniert, erstattet, zuruckgegeben, zuruckgesendet, "
     "rembourse, remboursee, retourne, retournee, devuelto, reembolsado, "
     "tra hang, da tra hang, hoan tra, da hoan tra, hoan tien, da hoan tien, da tra",
