@@ -46,6 +46,24 @@ class BuildResult:
     log_file: Path
 
 
+@dataclass(frozen=True)
+class BuildFailure:
+    """What dbt did before it failed: `nodes` as in `BuildResult`, `failures` in words, one node each."""
+
+    nodes: dict[str, int]
+    failures: tuple[str, ...]
+    skipped: int
+    log_file: Path
+
+
+class BuildFailedError(CheckFailedError):
+    """A model or a data test failed; `result` has all of them, the message as many as one can read."""
+
+    def __init__(self, result: BuildFailure) -> None:
+        self.result = result
+        super().__init__(failure_message(result))
+
+
 def dbt_target_path(settings: Settings) -> Path:
     """Where dbt keeps its compiled SQL, manifest and results."""
     return settings.warehouse / "dbt" / "target"
@@ -104,7 +122,7 @@ def dbt_environment(settings: Settings, environment: dict[str, str]) -> dict[str
 def build(settings: Settings, as_of: date | None = None, full_refresh: bool = False) -> BuildResult:
     """Run `dbt build` (models, seeds, data tests) on the build file; the caller holds the warehouse's lock.
 
-    Raises `CheckFailedError` with the failing models and tests, `ConfigurationError` if nothing was landed or
+    Raises `BuildFailedError` with the failing models and tests, `ConfigurationError` if nothing was landed or
     dbt refuses the project, `LockedError` if another process has the build file open.
     """
     if not settings.build_database.exists():
@@ -135,10 +153,12 @@ def build(settings: Settings, as_of: date | None = None, full_refresh: bool = Fa
         return BuildResult(count_nodes(results), warnings, seconds, log_file)
     if DUCKDB_LOCK_MESSAGE in output:
         raise LockedError(file_in_use_message(settings, output))
-    failures = [_describe(settings, result) for result in results if result["status"] in ("error", "fail")]
+    failures = tuple(
+        _describe(settings, result) for result in results if result["status"] in ("error", "fail")
+    )
     if exit_code == 1 and failures:
         skipped = sum(result["status"] == "skipped" for result in results)
-        raise CheckFailedError(failure_message(failures, skipped, log_file))
+        raise BuildFailedError(BuildFailure(count_nodes(results), failures, skipped, log_file))
     if exit_code in (1, 2):
         raise ConfigurationError(
             f"dbt refused the project:\n{_indent(_last_error(output))}\n"
@@ -166,13 +186,16 @@ def count_nodes(results: list[dict[str, Any]]) -> dict[str, int]:
     return {kind: number for kind, number in sorted(kinds.items()) if kind != "operation"}
 
 
-def failure_message(failures: list[str], skipped: int, log_file: Path) -> str:
-    """One message for all that failed: `failures` are descriptions, one node each."""
-    listed = "\n".join(_indent(failure, "  - ") for failure in failures[:LISTED_FAILURES])
-    unlisted = len(failures) - LISTED_FAILURES
+def failure_message(result: BuildFailure) -> str:
+    """One message for all that failed."""
+    listed = "\n".join(_indent(failure, "  - ") for failure in result.failures[:LISTED_FAILURES])
+    unlisted = len(result.failures) - LISTED_FAILURES
     more = f"\n  … and {unlisted} more" if unlisted > 0 else ""
-    after = f"\n{skipped} that depend on them did not run." if skipped else ""
-    return f"dbt found {len(failures)} failing:\n{listed}{more}{after}\nThe whole output: {log_file}"
+    after = f"\n{result.skipped} that depend on them did not run." if result.skipped else ""
+    return (
+        f"{len(result.failures)} dbt models or tests failed:\n{listed}{more}{after}\n"
+        f"The whole output: {result.log_file}"
+    )
 
 
 def _run(command: list[str], environment: dict[str, str], folder: Path, log_file: Path) -> tuple[int, str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from importlib import import_module
+from types import FrameType
 
 import click
 
-from scripts.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE, TenureError
+from scripts.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, TenureError
 
 COMMANDS = {
     "nightly": "scripts.nightly",
@@ -47,8 +49,14 @@ def cli() -> None:
     """
 
 
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Unwind as after Ctrl-C: dbt is stopped, the lock given back, the record of the run written."""
+    sys.exit(EXIT_TERMINATED)
+
+
 def main() -> None:
     """Run the command line; errors for people become one message on stderr and their exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except click.exceptions.Exit as error:

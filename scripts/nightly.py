@@ -9,13 +9,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -23,7 +21,7 @@ import duckdb
 
 from scripts import summary
 from scripts.building import as_of_option, build, full_refresh_option
-from scripts.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED, EXIT_USAGE, TenureError
+from scripts.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, TenureError
 from scripts.locking import warehouse_lock
 from scripts.progress import LOGGER, start_logging
 from scripts.publishing import Publication, current_publication, keep_option, publish, tool_versions
@@ -237,11 +235,6 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    """Let an orchestrator's SIGTERM unwind the run: dbt is stopped and the record written."""
-    raise SystemExit(EXIT_TERMINATED)
-
-
 @click.command()
 @click.option(
     "--source",
@@ -266,7 +259,6 @@ def nightly_command(
     Nothing is published unless every check passes. What a run did is kept in warehouse/runs/.
     """
     start_logging()
-    signal.signal(signal.SIGTERM, _terminate)
     settings = Settings.from_environment()
     run_night(settings, source, data, as_of=as_of, full_refresh=full_refresh, keep=keep)
     click.echo(summary.summarize(settings))

@@ -96,8 +96,8 @@ def list_publications(settings: Settings) -> list[Publication]:
 
 
 def current_publication(settings: Settings) -> Publication | None:
-    """What readers get now; None before the first publication."""
-    if not (settings.published / "manifest.json").is_file():
+    """What readers get now; None before the first publication, or if somebody removed it."""
+    if not all((settings.published / file).is_file() for file in ("manifest.json", "analytics.duckdb")):
         return None
     path = settings.published.resolve()
     return Publication(path.name, path, json.loads((path / "manifest.json").read_text(encoding="utf-8")))

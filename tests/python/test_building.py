@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from scripts.building import build, build_command, build_dbt_command, dbt_environment
+from scripts.building import BuildFailedError, build, build_command, build_dbt_command, dbt_environment
 from scripts.errors import CheckFailedError, ConfigurationError, LockedError
 from scripts.settings import PROJECT_ROOT, Settings
 
@@ -135,10 +135,12 @@ def test_failures_are_named_with_their_rows_and_sql(settings: Settings) -> None:
         orders="select 1 as order_id union all select 1 union all select null",
         customers=BROKEN,
     )
-    with pytest.raises(CheckFailedError) as told:
+    with pytest.raises(BuildFailedError) as told:
         build(settings)
+    assert told.value.result.nodes == {"model": 2, "test": 2}
+    assert len(told.value.result.failures) == 3
     message = str(told.value)
-    assert "dbt found 3 failing" in message
+    assert "3 dbt models or tests failed" in message
     assert "model customers: Runtime Error" in message
     assert "Could not convert string 'x' to INT32" in message
     assert "test unique_orders_order_id: 1 row where none should be" in message
@@ -200,14 +202,12 @@ def test_interrupted_build_stops_dbt(settings: Settings) -> None:
     program = """
 import sys
 from pathlib import Path
-from scripts import nightly
-from scripts.building import build
-from scripts.progress import start_logging
+from scripts import cli
 from scripts.settings import Settings
-import signal
-start_logging()
-signal.signal(signal.SIGTERM, nightly._terminate)
-build(Settings(warehouse=Path(sys.argv[1]), project_root=Path(sys.argv[2])))
+settings = Settings(warehouse=Path(sys.argv[1]), project_root=Path(sys.argv[2]))
+Settings.from_environment = classmethod(lambda cls: settings)
+sys.argv = ["scripts", "build"]
+cli.main()
 """
     with subprocess.Popen(
         [sys.executable, "-c", program, str(settings.warehouse), str(settings.project_root)],
