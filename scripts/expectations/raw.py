@@ -38,6 +38,7 @@ ORDINARY_VOLUME_FACTOR = 3
 # A table that falls silent for longer than this, and than twice its longest silence in a year, has stopped
 # arriving; after half a year it is history and no longer news.
 SILENT_DAYS = 7
+SILENCE_COMPARED_DAYS = 365
 SILENCE_IS_HISTORY_DAYS = 180
 EVENT_DAYS_NEEDED = 10
 
@@ -216,23 +217,23 @@ def _silence(table: str, column: str, as_of: date) -> Expectation:
         f"""with "days" as (
     select distinct cast({identifier(column)} as date) as "day"
     from "raw".{identifier(table)}
-    where cast({identifier(column)} as date) <= date '{as_of}'
+    where
+        {identifier(column)} >= date '{as_of - timedelta(days=SILENCE_COMPARED_DAYS)}'
+        and {identifier(column)} < date '{as_of + timedelta(days=1)}'
 ),
 "gaps" as (
-    select "day", "day" - lag("day") over (order by "day") as "gap", max("day") over () as "latest"
-    from "days"
+    select "day", "day" - lag("day") over (order by "day") as "gap" from "days"
 )
 select
     date '{as_of}' - max("day") as "observed",
-    greatest({SILENT_DAYS}, 2 * coalesce(max("gap"), 0)) as "highest",
+    greatest({SILENT_DAYS}, 2 * max("gap")) as "highest",
     max("day") as "latest row",
     max("gap") as "longest silence in the year before"
 from "gaps"
-where "day" > "latest" - 365
 having count(*) >= {EVENT_DAYS_NEEDED} and date '{as_of}' - max("day") <= {SILENCE_IS_HISTORY_DAYS}""",
         Severity.WARNING,
         expected=f"at most {SILENT_DAYS}, or twice the longest silence in a year",
-        todo="Other tables have newer events: the export of this one has probably stopped. Ask its supplier.",
+        todo="The export of this table has probably stopped, while others reach further. Ask its supplier.",
     )
 
 
