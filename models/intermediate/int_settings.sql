@@ -50,6 +50,16 @@ final as (
         settings.loyal_order_days,
         settings.loyal_paid_months,
         settings.loyalty_tier_months,
+        settings.churn_lookback_days,
+        settings.payment_grace_days,
+        settings.engagement_recent_days,
+        settings.engagement_baseline_days,
+        settings.engagement_declining_ratio,
+        settings.engagement_rising_ratio,
+        settings.churn_value_days,
+        settings.winback_window_days,
+        settings.winback_smoothing_events,
+        settings.health_outcome_days,
         settings.segments,
         settings.fingerprint
     from settings

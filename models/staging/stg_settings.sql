@@ -15,6 +15,16 @@ with final as (
         {{ setting('loyal_order_days', dbt.type_bigint()) }} as loyal_order_days,
         {{ setting('loyal_paid_months', dbt.type_bigint()) }} as loyal_paid_months,
         {{ setting('loyalty_tier_months', dbt.type_bigint()) }} as loyalty_tier_months,
+        {{ setting('churn_lookback_days', dbt.type_bigint()) }} as churn_lookback_days,
+        {{ setting('payment_grace_days', dbt.type_bigint()) }} as payment_grace_days,
+        {{ setting('engagement_recent_days', dbt.type_bigint()) }} as engagement_recent_days,
+        {{ setting('engagement_baseline_days', dbt.type_bigint()) }} as engagement_baseline_days,
+        {{ setting('engagement_declining_ratio', type_ratio()) }} as engagement_declining_ratio,
+        {{ setting('engagement_rising_ratio', type_ratio()) }} as engagement_rising_ratio,
+        {{ setting('churn_value_days', dbt.type_bigint()) }} as churn_value_days,
+        {{ setting('winback_window_days', dbt.type_bigint()) }} as winback_window_days,
+        {{ setting('winback_smoothing_events', dbt.type_bigint()) }} as winback_smoothing_events,
+        {{ setting('health_outcome_days', dbt.type_bigint()) }} as health_outcome_days,
         {{ setting('segments', dbt.type_string()) }} as segments
 )
 
