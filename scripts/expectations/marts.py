@@ -281,7 +281,8 @@ where
         Severity.CRITICAL,
         expected="the same number and, unless converted, sum in the current rows of raw.orders and in "
         "fct_orders",
-        todo="Were the marts built after the last landing? If so, orders were lost or doubled on the way: try "
+        todo="Were the marts built after the last landing? If so, orders were lost or doubled on the "
+        "way: try "
         "`build --full-refresh`; if that heals it, an incremental model is wrong.",
     )
     yield no_rows(
