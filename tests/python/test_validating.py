@@ -166,7 +166,7 @@ def create_marts(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(GOOD_MARTS)
     connection.execute(
         "create table intermediate.int_settings as select date '2026-03-31' as as_of_date, "
-        "date '2026-03-31' as last_event_on, 'GBP' as reporting_currency"
+        "date '2026-03-31' as last_event_on, 'GBP' as reporting_currency, 'UTC' as business_timezone"
     )
     connection.execute(
         "create table intermediate.int_refunds_valued (has_known_order BOOLEAN, is_booked BOOLEAN, "
