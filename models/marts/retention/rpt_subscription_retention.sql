@@ -1,0 +1,149 @@
+-- Grain: one row per month and segment: what became of the subscribers and the monthly recurring revenue (MRR)
+-- with which the month began. Plan and billing interval are those held when it began, so that a customer who
+-- changes plans is counted where he came from; closing amounts are those of the same customers. For single
+-- customers see fct_subscription_movements.
+
+with movements as (
+    select * from {{ ref('fct_subscription_movements') }}
+),
+
+months as (
+    select * from {{ ref('int_months') }}
+),
+
+segments as (
+    select *
+    from {{ ref('int_customer_segments') }}
+    where segment_type not in ('plan', 'billing_interval')
+),
+
+segment_values as (
+    select distinct
+        segment_type,
+        segment_value
+    from segments
+
+    union
+
+    select distinct
+        'plan' as segment_type,
+        coalesce(plan, 'unknown') as segment_value
+    from movements
+
+    union
+
+    select distinct
+        'billing_interval' as segment_type,
+        coalesce(billing_interval, 'unknown') as segment_value
+    from movements
+),
+
+segmented as (
+    select
+        movements.*,
+        segments.segment_type,
+        segments.segment_value
+    from movements
+    inner join segments on movements.customer_id = segments.customer_id
+
+    union all
+
+    select
+        movements.*,
+        'plan' as segment_type,
+        coalesce(movements.plan, 'unknown') as segment_value
+    from movements
+
+    union all
+
+    select
+        movements.*,
+        'billing_interval' as segment_type,
+        coalesce(movements.billing_interval, 'unknown') as segment_value
+    from movements
+),
+
+totals as (
+    select
+        month,
+        segment_type,
+        segment_value,
+        sum(case when opening_mrr > 0 then 1 else 0 end) as opening_customers,
+        sum(case when movement = 'new' then 1 else 0 end) as new_customers,
+        sum(case when movement = 'reactivation' then 1 else 0 end) as reactivated_customers,
+        sum(case when movement = 'expansion' then 1 else 0 end) as expanded_customers,
+        sum(case when movement = 'contraction' then 1 else 0 end) as contracted_customers,
+        sum(case when movement = 'churn' then 1 else 0 end) as churned_customers,
+        sum(case when closing_mrr > 0 then 1 else 0 end) as closing_customers,
+        sum(opening_mrr) as opening_mrr,
+        sum(new_mrr) as new_mrr,
+        sum(reactivation_mrr) as reactivation_mrr,
+        sum(expansion_mrr) as expansion_mrr,
+        sum(contraction_mrr) as contraction_mrr,
+        sum(churn_mrr) as churn_mrr,
+        sum(closing_mrr) as closing_mrr
+    from segmented
+    group by month, segment_type, segment_value
+),
+
+{%- set counts = [
+    'opening_customers', 'new_customers', 'reactivated_customers', 'expanded_customers', 'contracted_customers',
+    'churned_customers', 'closing_customers',
+] %}
+{%- set amounts = [
+    'opening_mrr', 'new_mrr', 'reactivation_mrr', 'expansion_mrr', 'contraction_mrr', 'churn_mrr', 'closing_mrr',
+] %}
+
+combined as (
+    select
+        months.month,
+        months.is_complete,
+        segment_values.segment_type,
+        segment_values.segment_value,
+        {%- for column in counts + amounts %}
+            coalesce(totals.{{ column }}, 0) as {{ column }}
+            {{- ',' if not loop.last }}
+        {%- endfor %}
+    from months
+    cross join segment_values
+    left join totals
+        on
+            months.month = totals.month
+            and segment_values.segment_type = totals.segment_type
+            and segment_values.segment_value = totals.segment_value
+),
+
+final as (
+    select
+        cast(month as date) as month,
+        cast(segment_type as {{ dbt.type_string() }}) as segment_type,
+        cast(segment_value as {{ dbt.type_string() }}) as segment_value,
+        {%- for column in counts %}
+            cast({{ column }} as {{ dbt.type_bigint() }}) as {{ column }},
+        {%- endfor %}
+        {%- for column in amounts %}
+            cast({{ column }} as {{ type_money() }}) as {{ column }},
+        {%- endfor %}
+        case when is_complete then {{ ratio('churned_customers', 'opening_customers') }} end as logo_churn_rate,
+        case
+            when is_complete then {{ ratio('(churn_mrr + contraction_mrr)', 'opening_mrr') }}
+        end as gross_mrr_churn_rate,
+        case
+            when is_complete then {{ ratio('(churn_mrr + contraction_mrr - expansion_mrr)', 'opening_mrr') }}
+        end as net_mrr_churn_rate,
+        case
+            when is_complete then {{ ratio('(opening_mrr - churn_mrr - contraction_mrr)', 'opening_mrr') }}
+        end as gross_revenue_retention_rate,
+        case
+            when is_complete
+                then {{ ratio('(opening_mrr - churn_mrr - contraction_mrr + expansion_mrr)', 'opening_mrr') }}
+        end as net_revenue_retention_rate,
+        case
+            when is_complete
+                then {{ ratio('(new_mrr + reactivation_mrr + expansion_mrr)', '(churn_mrr + contraction_mrr)') }}
+        end as quick_ratio,
+        cast(is_complete as boolean) as is_complete
+    from combined
+)
+
+select * from final
