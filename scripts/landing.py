@@ -542,15 +542,18 @@ class _Landing:
         run(f"alter table {checked} add column _repeated boolean default false")
         content = ", ".join(identifier(stored_name(column)) for column in table.columns)
         run(f"""
+            create or replace temp table repeated_keys as
+            select _file, _row_key from {checked} where _row_key is not null
+            group by _file, _row_key having count(*) > 1
+        """)
+        if not run("select 1 from repeated_keys limit 1").fetchone():
+            return
+        run(f"""
             create or replace temp table duplicates as
-            with keys as (
-                select _file, _row_key from {checked} where _row_key is not null
-                group by _file, _row_key having count(*) > 1
-            ),
-            members as (
+            with members as (
                 select checked.*, checked.rowid as id
                 from {checked} as checked
-                join keys using (_file, _row_key)
+                join repeated_keys using (_file, _row_key)
             ),
             groups as (
                 select

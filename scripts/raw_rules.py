@@ -113,7 +113,7 @@ def checked_select(table: Table, relation: str, limits: Limits) -> str:
             (
                 f"({with_offset}) and ({without})",
                 literal(
-                    f"of {names} some have an offset and some have not; give all of them one, "
+                    f"of {names} some have an offset and some have not: give all of them one, "
                     "or say `timestamps: utc`"
                 ),
             )
@@ -152,8 +152,9 @@ def _converted(column: Column, value: str, limits: Limits) -> str:
         return f"case when {number} = trunc({number}) then try_cast({number} as {kind.value}) end"
     if kind is Kind.BOOLEAN:
         return f"try_cast({value} as {kind.value})"
-    # DuckDB does not read a small z, nor a space before the offset.
-    mended = f"regexp_replace(regexp_replace({value}, '\\s*[zZ]$', 'Z'), '\\s+([+-])', '\\1')"
+    # DuckDB does not read an offset after minutes, a small z, nor a space before the offset.
+    mended = f"regexp_replace({value}, '([T ]\\d+:\\d+)(\\s*[^\\d:\\s].*)$', '\\1:00\\2')"
+    mended = f"regexp_replace(regexp_replace({mended}, '\\s*[zZ]$', 'Z'), '\\s+([+-])', '\\1')"
     instant = f"try_cast({mended} as timestamptz)"
     zone = "UTC" if kind is Kind.TIMESTAMP else limits.business_timezone
     moment = f"""
@@ -216,12 +217,12 @@ def _unconverted(column: Column, text: str) -> str:
         well_formed = f"regexp_full_match({text}, {literal(f'{_NAIVE}|{_ZONED}')})"
         return f"""case
             when {well_formed} then ' does not exist in the calendar'
-            else {literal(f" is not a {form}, with or without offset); map it with try_strptime")} end"""
+            else {literal(f" is not a {form}, with or without offset): map it with try_strptime")} end"""
     too_long = "when isfinite(try_cast({0} as double)) and not contains({0}, '_') then {1}"
     if column.kind is Kind.INTEGER:
         return f"case {too_long.format(text, literal(' is not a whole number'))} else ' is not a number' end"
     comma = literal(r"[+-]?[0-9][0-9.' ]*,[0-9]+")
-    hint = literal(f" has a decimal comma; map it with replace({column.name}, ',', '.')")
+    hint = literal(f" has a decimal comma: map it with replace({column.name}, ',', '.')")
     return f"""case
             when regexp_full_match({text}, {comma}) then {hint}
             {too_long.format(text, literal(" has too many digits"))}

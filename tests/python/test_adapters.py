@@ -118,7 +118,7 @@ MISTAKES = {
     ),
     "unknown var": (
         "vars: {active_windw_days: 3}\ntables: {}",
-        ["shop.yml:1", "did you mean active_window_days?"],
+        ["shop.yml:1", "did you mean active_window_days"],
     ),
     "var of wrong type": ("vars: {active_window_days: many}\ntables: {}", ["'many' is not a whole number"]),
     "var is a bool": ("vars: {active_window_days: yes}\ntables: {}", ["'yes' is not a whole number"]),
@@ -166,7 +166,7 @@ MISTAKES = {
         orders('files: o.csv\ncolumns:\n  order_id: "1); drop table raw.orders; select (1"'),
         ["exactly one select statement"],
     ),
-    "no select": (orders("files: o.csv\nquery: copy source to 'x'"), ["not valid SQL"]),
+    "no select": (orders("files: o.csv\nquery: copy source to 'x'"), ["exactly one select statement"]),
     "parameter": (orders("files: o.csv\nquery: select $salt as order_id"), ["takes no parameters"]),
     "relation of three parts": (
         orders(f"postgres: {{connection: A, relation: a.b.c}}\ncolumns: {COLUMNS}"),

@@ -137,7 +137,7 @@ def test_json_lines(company, packed):
     records = [
         '{"id": 12345678901234567890123, "customer": "a \\"1\\": 2", "placed": "2026-01-01", "amount": 10}',
         "",
-        '{"id": "2", "customer": {"x": [1, 2]}, "amount": 12345678901234.5678, "placed": "2026-01-02", "b": 1}',
+        '{"id": "2", "customer": {"x": [1, 2]}, "amount": 12345678901234.5678, "placed": "2026-01-02"}',
         '{"id": "3", "customer": null, "placed": "2026-01-02T10:00:00Z", "amount": "1e2"}',
     ]
     data = "\r\n".join(records).encode()
