@@ -60,6 +60,10 @@ final as (
         settings.winback_window_days,
         settings.winback_smoothing_events,
         settings.health_outcome_days,
+        settings.survey_response_days,
+        settings.nps_minimum_votes,
+        settings.affinity_minimum_support,
+        settings.affinity_minimum_customers,
         settings.segments,
         settings.fingerprint
     from settings

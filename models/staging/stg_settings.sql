@@ -25,6 +25,10 @@ with final as (
         {{ setting('winback_window_days', dbt.type_bigint()) }} as winback_window_days,
         {{ setting('winback_smoothing_events', dbt.type_bigint()) }} as winback_smoothing_events,
         {{ setting('health_outcome_days', dbt.type_bigint()) }} as health_outcome_days,
+        {{ setting('survey_response_days', dbt.type_bigint()) }} as survey_response_days,
+        {{ setting('nps_minimum_votes', dbt.type_bigint()) }} as nps_minimum_votes,
+        {{ setting('affinity_minimum_support', type_ratio()) }} as affinity_minimum_support,
+        {{ setting('affinity_minimum_customers', dbt.type_bigint()) }} as affinity_minimum_customers,
         {{ setting('segments', dbt.type_string()) }} as segments
 )
 
