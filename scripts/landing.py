@@ -693,7 +693,7 @@ class _Landing:
                 and old.rowid not in (select old_id from {kept})"""
         touched = identifier(f"touched_{table.name}")
         # Nobody's customer, order or currency changes with a row that stays as it is.
-        links = [name for name in ("customer_id", "order_id", "currency") if name in names]
+        links = [name for name in ("customer_id", "order_id", "currency", "rate_date") if name in names]
         linked = ", ".join(("_row_key", *links))
         run(f"""
             create or replace temp table {touched} as
@@ -820,13 +820,17 @@ class _Landing:
         if "orders" in landed:
             parts.append(f"select customer_id from raw.refunds where {of_orders('orders')}")
         if "exchange_rates" in landed:
-            rated = f"currency in (select currency from {touched('exchange_rates')})"
+            # A rate counts from its day on; a raw time may lie a day before its business date.
+            rates = touched("exchange_rates")
+            rated = f"(select currency, min(rate_date) - 1 as since from {rates} group by currency)"
+            join_rated = f"join {rated} as rated using (currency) where"
             parts += [
-                f"select customer_id from raw.{name} where {rated}"
-                for name in ("orders", "refunds", "subscriptions")
+                f"select customer_id from raw.orders {join_rated} ordered_at >= since",
+                f"select customer_id from raw.refunds {join_rated} refunded_at >= since",
+                f"select customer_id from raw.subscriptions {join_rated} started_on >= since",
+                "select customer_id from raw.orders where order_id in "
+                f"(select order_id from raw.refunds {join_rated} refunded_at >= since)",
             ]
-            refunded = f"select order_id from raw.refunds where {rated}"
-            parts.append(f"select customer_id from raw.orders where order_id in ({refunded})")
         if parts:
             everybody = " union all ".join(parts)
             self.connection.execute(
