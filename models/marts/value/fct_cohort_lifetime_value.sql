@@ -1,0 +1,188 @@
+-- Grain: one row per cohort month, months since the first purchase, and segment, from age 0 to the age at
+-- as_of_date: what those who came together have brought by each age, by orders and subscriptions, and whether that
+-- has paid for winning them. An age that is not over has counts and amounts so far, and no rates. For how many of
+-- them still buy see fct_cohort_retention.
+
+with month_ends as (
+    select * from {{ ref('int_customer_month_ends') }}
+),
+
+subscription_months as (
+    select * from {{ ref('int_subscription_months') }}
+),
+
+spend as (
+    select * from {{ ref('int_marketing_spend_months') }}
+),
+
+segments as (
+    select * from {{ ref('int_customer_segments') }}
+),
+
+segment_values as (
+    select distinct
+        segment_type,
+        segment_value
+    from segments
+),
+
+months as (
+    select * from {{ ref('int_months') }}
+),
+
+first_cohort as (
+    select min(cohort_month) as first_cohort_month from month_ends
+),
+
+-- Also cohorts in which nobody came.
+spine as (
+    select
+        cohorts.month as cohort_month,
+        cohorts.is_complete as is_cohort_complete,
+        ages.month,
+        {{ months_between('cohorts.month', 'ages.month') }} as months_since_first,
+        segment_values.segment_type,
+        segment_values.segment_value,
+        ages.is_complete
+    from months as cohorts
+    inner join first_cohort on cohorts.month >= first_cohort.first_cohort_month
+    inner join months as ages on cohorts.month <= ages.month
+    cross join segment_values
+),
+
+totals as (
+    select
+        month_ends.cohort_month,
+        month_ends.month,
+        segments.segment_type,
+        segments.segment_value,
+        count(*) as cohort_size,
+        sum(month_ends.net_revenue) as net_revenue,
+        sum(coalesce(subscription_months.subscription_revenue, 0)) as subscription_revenue
+    from month_ends
+    inner join segments on month_ends.customer_id = segments.customer_id
+    left join subscription_months
+        on
+            month_ends.customer_id = subscription_months.customer_id
+            and month_ends.month = subscription_months.month
+    group by month_ends.cohort_month, month_ends.month, segments.segment_type, segments.segment_value
+),
+
+spend_bounds as (
+    select
+        min(month) as first_month,
+        max(month) as last_month
+    from spend
+),
+
+-- Between the first and the last month of which any spend was reported, a channel on which money is ever spent has
+-- spent nothing where it has no row. Outside, and of other channels and segments, nobody can say.
+spend_months as (
+    select months.month
+    from months
+    inner join spend_bounds on months.month >= spend_bounds.first_month and months.month <= spend_bounds.last_month
+),
+
+channels as (
+    select distinct channel from spend
+),
+
+cohort_spend as (
+    select
+        spend_months.month as cohort_month,
+        'acquisition_channel' as segment_type,
+        channels.channel as segment_value,
+        coalesce(spend.marketing_spend, 0) as marketing_spend
+    from spend_months
+    cross join channels
+    left join spend on spend_months.month = spend.month and channels.channel = spend.channel
+
+    union all
+
+    select
+        spend_months.month as cohort_month,
+        'all' as segment_type,
+        'all' as segment_value,
+        coalesce(sum(spend.marketing_spend), 0) as marketing_spend
+    from spend_months
+    left join spend on spend_months.month = spend.month
+    group by spend_months.month
+),
+
+combined as (
+    select
+        spine.cohort_month,
+        spine.is_cohort_complete,
+        spine.months_since_first,
+        spine.segment_type,
+        spine.segment_value,
+        spine.is_complete,
+        coalesce(totals.cohort_size, 0) as cohort_size,
+        coalesce(totals.net_revenue, 0) as net_revenue,
+        coalesce(totals.subscription_revenue, 0) as subscription_revenue,
+        cohort_spend.marketing_spend
+    from spine
+    left join totals
+        on
+            spine.cohort_month = totals.cohort_month
+            and spine.month = totals.month
+            and spine.segment_type = totals.segment_type
+            and spine.segment_value = totals.segment_value
+    left join cohort_spend
+        on
+            spine.cohort_month = cohort_spend.cohort_month
+            and spine.segment_type = cohort_spend.segment_type
+            and spine.segment_value = cohort_spend.segment_value
+),
+
+cumulated as (
+    select
+        *,
+        sum(net_revenue + subscription_revenue) over (
+            partition by cohort_month, segment_type, segment_value
+            order by months_since_first
+            rows between unbounded preceding and current row
+        ) as cumulative_value
+    from combined
+),
+
+-- Per customer or in total is the same question; in total it is exact.
+paid_back as (
+    select
+        *,
+        case
+            when is_complete and cohort_size > 0 and marketing_spend is not null
+                then cumulative_value >= marketing_spend
+        end as is_paid_back
+    from cumulated
+),
+
+final as (
+    select
+        cast(cohort_month as date) as cohort_month,
+        cast(months_since_first as {{ dbt.type_bigint() }}) as months_since_first,
+        cast(segment_type as {{ dbt.type_string() }}) as segment_type,
+        cast(segment_value as {{ dbt.type_string() }}) as segment_value,
+        cast(cohort_size as {{ dbt.type_bigint() }}) as cohort_size,
+        cast(net_revenue as {{ type_money() }}) as net_revenue,
+        cast(subscription_revenue as {{ type_money() }}) as subscription_revenue,
+        cast(cumulative_value as {{ type_money() }}) as cumulative_value,
+        cast(marketing_spend as {{ type_money() }}) as marketing_spend,
+        case
+            when is_complete then {{ ratio('cumulative_value', 'cohort_size') }}
+        end as cumulative_value_per_customer,
+        case when is_cohort_complete then {{ ratio('marketing_spend', 'cohort_size') }} end as acquisition_cost,
+        case
+            when is_complete and cohort_size > 0 then {{ ratio('cumulative_value', 'marketing_spend') }}
+        end as clv_to_cac,
+        cast(is_paid_back as boolean) as is_paid_back,
+        cast(
+            min(case when is_paid_back then months_since_first end) over (
+                partition by cohort_month, segment_type, segment_value
+            ) as {{ dbt.type_bigint() }}
+        ) as payback_month,
+        cast(is_complete as boolean) as is_complete
+    from paid_back
+)
+
+select * from final
