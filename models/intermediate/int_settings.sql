@@ -50,6 +50,7 @@ final as (
         settings.loyal_order_days,
         settings.loyal_paid_months,
         settings.loyalty_tier_months,
+        settings.scenario_history_months,
         settings.churn_lookback_days,
         settings.payment_grace_days,
         settings.engagement_recent_days,

@@ -15,6 +15,7 @@ with final as (
         {{ setting('loyal_order_days', dbt.type_bigint()) }} as loyal_order_days,
         {{ setting('loyal_paid_months', dbt.type_bigint()) }} as loyal_paid_months,
         {{ setting('loyalty_tier_months', dbt.type_bigint()) }} as loyalty_tier_months,
+        {{ setting('scenario_history_months', dbt.type_bigint()) }} as scenario_history_months,
         {{ setting('churn_lookback_days', dbt.type_bigint()) }} as churn_lookback_days,
         {{ setting('payment_grace_days', dbt.type_bigint()) }} as payment_grace_days,
         {{ setting('engagement_recent_days', dbt.type_bigint()) }} as engagement_recent_days,
