@@ -250,7 +250,7 @@ TABLES: dict[str, Table] = {
 #   _loaded_at      TIMESTAMP UTC
 #   _file_sequence  BIGINT   the place of the file in the order of first delivery: of two rows with one key
 #                            the later file's counts; a corrected file keeps the place of the one before
-#   _row_key        VARCHAR  the key columns as one text, see `row_key_sql` in scripts/landing.py
+#   _row_key        VARCHAR  the key columns as one text, see `row_key_sql` in scripts/raw_rules.py
 #   _is_utc         BOOLEAN  the row's timestamps are UTC; else they are business time
 LANDING_COLUMNS: dict[str, str] = {
     "_batch_id": "BIGINT",

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -126,8 +127,10 @@ def land(
     moment = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None, microsecond=0)
     settings.warehouse.mkdir(parents=True, exist_ok=True)
     with _build_database(settings) as connection, Sandbox(settings.scratch / "landing") as sandbox:
-        landing = _Landing(settings, adapter, folder, moment, connection, sandbox)
-        return landing.run()
+        result = _Landing(settings, adapter, folder, moment, connection, sandbox).run()
+    for message in result.messages:
+        LOGGER.info("%s", message)
+    return result
 
 
 def data_folder(adapter: Adapter, data: Path | None) -> Path:
@@ -231,8 +234,8 @@ class _Landing:
     def __post_init__(self) -> None:
         self._fingerprints: dict[tuple[str, str, str], Fingerprint] = {}
         self._inputs: dict[object, LoadedInput] = {}
-        self._input_numbers: dict[object, int] = {}
         self._postgres_hashes: dict[Postgres, str] = {}
+        self._found: dict[Files, list[str]] = {}
 
     def run(self) -> LandingResult:
         """Find what is new, read it, map it, check it, and only then change the warehouse."""
@@ -250,11 +253,14 @@ class _Landing:
                 unit.rows_before = line.rows_read if line else None
                 new.append(unit)
         self._note_gone(units, ledger)
+        files, new_files = (Counter(unit.table.name for unit in some) for some in (units, new))
         counts = {
-            table.name: TableCounts(files_unchanged=sum(u.table is table for u in units if u not in new))
+            table.name: TableCounts(files_unchanged=files[table.name] - new_files[table.name])
             for table in self.adapter.tables()
         }
-        if not new and ledger:
+        if not new:
+            if not ledger:
+                raise LandingError(f"{self.adapter.path}: not one file in {self.folder} to land.")
             changed = self._store_settings_alone()
             return LandingResult(self.adapter.name, None, counts, tuple(self.messages), changed)
         sequence = max((line.file_sequence for line in ledger.values()), default=0)
@@ -274,7 +280,11 @@ class _Landing:
         finally:
             self.connection.execute("detach scratch")
         for name, count in landed.items():
-            counts[name] = TableCounts(**{**count, "files_unchanged": counts[name].files_unchanged})
+            counts[name] = TableCounts(**count, files_unchanged=counts[name].files_unchanged)
+            if count["rejected"]:
+                self.messages.append(
+                    f"{name}: {count['rejected']:,} rows rejected; raw.rejects has the reasons"
+                )
         return LandingResult(self.adapter.name, batch_id, counts, tuple(self.messages), changed)
 
     def _has_ledger(self) -> bool:
@@ -354,7 +364,9 @@ class _Landing:
     def _files_of(self, source: Files | Postgres, what: str) -> list[str]:
         if isinstance(source, Postgres):
             return [source.source_file]
-        return find_files(self.folder, source, f"{self.adapter.path}: {what}")
+        if source not in self._found:
+            self._found[source] = find_files(self.folder, source, f"{self.adapter.path}: {what}")
+        return self._found[source]
 
     def _content_hash(self, source: Files | Postgres, file: str) -> str:
         if isinstance(source, Postgres):
@@ -942,8 +954,6 @@ def land_command(source: str, data: Path | None) -> None:
     with warehouse_lock(settings, "land"):
         result = land(settings, source, data)
     click.echo(counts_table(result))
-    for message in result.messages:
-        click.echo(message, err=True)
     if result.batch_id is None:
         click.echo(f"Nothing new for {result.source_name}.")
     else:

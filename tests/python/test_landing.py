@@ -714,6 +714,11 @@ def test_an_optional_table_may_have_no_file(company):
     assert result.messages == ("refunds: no files (r.csv)",)
 
 
+def test_nothing_to_land_at_all_stops(company):
+    company.adapter(all_tables())
+    stops(company, "shop.yml: not one file in")
+
+
 def test_hidden_files_are_passed_over(company):
     company.orders("1,a,2026-01-01,10", name="o/orders.csv")
     company.write("o/.~lock.orders.csv", "x")
