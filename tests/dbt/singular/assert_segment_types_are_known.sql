@@ -1,5 +1,5 @@
--- Fails for each customer when the setting `segments` lists a type that int_customer_segments does not know: nobody would
--- miss a misspelt segment in a mart.
+-- Fails for each customer when the setting `segments` lists a type that int_customer_segments does not know: nobody
+-- would miss a misspelt segment in a mart.
 
 with settings as (
     select segments from {{ ref('int_settings') }}
