@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -208,9 +209,9 @@ def find_files(folder: Path, files: Files, what: str) -> list[str]:
             if not path.name.startswith(".") or Path(pattern).name.startswith(".")
         }
         if not matches and not files.optional:
-            present = sorted(
-                path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
-            )
+            # Enough to help; the folder may be a wrong one, and as big as a disk.
+            some = islice((path for path in folder.rglob("*") if path.is_file()), 1000)
+            present = sorted(path.relative_to(folder).as_posix() for path in some)
             raise LandingError(
                 f"{what}: no file in {folder} matches {pattern!r}{nearest(pattern, present)} "
                 "Say `optional: true` if there may be none, or choose the folder with --data."
