@@ -64,6 +64,9 @@ final as (
         case when converted.is_cancel_known then converted.cancel_type end as cancel_type,
         case when converted.is_cancel_known then converted.cancel_reason end as cancel_reason,
         case when converted.is_cancel_known then converted.cancel_comment end as cancel_comment,
+        converted.currency,
+        converted.amount as list_amount,
+        converted.discount_amount,
         cast(converted.net_amount as {{ type_order_money() }}) as net_amount,
         cast(
             case converted.billing_interval

@@ -1,0 +1,311 @@
+-- Grain: one row per customer and month at whose end he was active: what each component of his health measures,
+-- from events up to that day alone. Null where nobody can know: a source that had not begun to tell, a window that
+-- began before he did, nothing to compare with. For bands and score see fct_customer_health.
+
+with month_ends as (
+    select
+        customer_id,
+        month,
+        observed_until
+    from {{ ref('int_customer_month_ends') }}
+    where is_active
+),
+
+customers as (
+    select * from {{ ref('int_customers') }}
+),
+
+churn_spells as (
+    select * from {{ ref('int_churn_spells') }}
+),
+
+customer_days as (
+    select * from {{ ref('int_customer_days') }}
+),
+
+feature_months as (
+    select * from {{ ref('int_customer_feature_months') }}
+),
+
+survey_responses as (
+    select survey_responses.*
+    from {{ ref('stg_survey_responses') }} as survey_responses
+    inner join {{ ref('int_settings') }} as settings on survey_responses.responded_on <= settings.as_of_date
+    where survey_responses.customer_id is not null and survey_responses.score is not null
+),
+
+support_tickets as (
+    select support_tickets.*
+    from {{ ref('stg_support_tickets') }} as support_tickets
+    inner join {{ ref('int_settings') }} as settings on support_tickets.opened_on <= settings.as_of_date
+),
+
+payment_failures as (
+    select payment_failures.*
+    from {{ ref('stg_payment_failures') }} as payment_failures
+    inner join {{ ref('int_settings') }} as settings on payment_failures.failed_on <= settings.as_of_date
+),
+
+months as (
+    select * from {{ ref('int_months') }}
+),
+
+rules as (
+    select
+        {%- for component in health_components() %}
+            max(
+                case when component = '{{ component }}' then window_days end
+            ) as {{ component }}_days{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('health_rules') }}
+),
+
+-- From when on the company records such things at all: before, no event does not mean that none happened.
+recorded as (
+    select
+        (select min(first_used_on) from feature_months) as usage_from,
+        (select min(opened_on) from support_tickets) as tickets_from,
+        (select min(failed_on) from payment_failures) as payments_from
+),
+
+spine as (
+    select
+        month_ends.customer_id,
+        month_ends.month,
+        month_ends.observed_until,
+        churn_spells.spell_number,
+        churn_spells.basis as churn_basis,
+        -- Since when the product could have been used. A shopper, who needs no subscription for it: since he first did.
+        case
+            when churn_spells.basis = 'subscription' and recorded.usage_from is not null
+                then greatest(churn_spells.subscribed_on, recorded.usage_from)
+            when
+                customers.first_subscription_on is null
+                or customers.first_subscription_on > month_ends.observed_until
+                then customers.first_used_on
+        end as usable_from
+    from month_ends
+    inner join customers on month_ends.customer_id = customers.customer_id
+    cross join recorded
+    left join churn_spells
+        on
+            month_ends.customer_id = churn_spells.customer_id
+            and churn_spells.began_on <= month_ends.observed_until
+            and (churn_spells.churned_on is null or churn_spells.churned_on > month_ends.observed_until)
+),
+
+-- Which days lie in the window of which month-end: a small table, so that the days of all customers are joined by
+-- equality.
+activity_dates as (
+    select distinct activity_on from customer_days
+),
+
+day_windows as (
+    select
+        activity_dates.activity_on,
+        months.month,
+        case
+            when
+                activity_dates.activity_on
+                > {{ add_days('months.observed_until', '-rules.usage_frequency_days') }}
+                then 1
+            else 0
+        end as is_usage_day,
+        case
+            when activity_dates.activity_on > {{ add_days('months.observed_until', '-rules.order_trend_days') }} then 1
+            else 0
+        end as is_recent_order_day,
+        case
+            when activity_dates.activity_on > {{ add_days('months.observed_until', '-rules.order_trend_days') }} then 0
+            when
+                activity_dates.activity_on
+                > {{ add_days('months.observed_until', '-2 * rules.order_trend_days') }}
+                then 1
+            else 0
+        end as is_earlier_order_day
+    from activity_dates
+    cross join rules
+    inner join months
+        on
+            activity_dates.activity_on <= months.observed_until
+            and activity_dates.activity_on > {{ add_days(
+                'months.observed_until', '-greatest(rules.usage_frequency_days, 2 * rules.order_trend_days)'
+            ) }}
+),
+
+activity as (
+    select
+        customer_days.customer_id,
+        day_windows.month,
+        sum(case when customer_days.uses > 0 then day_windows.is_usage_day else 0 end) as used_day_count,
+        sum(
+            case when customer_days.order_count > 0 then day_windows.is_recent_order_day else 0 end
+        ) as recent_order_day_count,
+        sum(
+            case when customer_days.order_count > 0 then day_windows.is_earlier_order_day else 0 end
+        ) as earlier_order_day_count
+    from customer_days
+    inner join day_windows on customer_days.activity_on = day_windows.activity_on
+    where customer_days.uses > 0 or customer_days.order_count > 0
+    group by customer_days.customer_id, day_windows.month
+),
+
+-- A feature was used in the window if its last use, in one of the months up to the month-end, lies in it.
+used_features as (
+    select
+        feature_months.customer_id,
+        months.month,
+        count(distinct feature_months.feature) as feature_count
+    from feature_months
+    cross join rules
+    inner join months
+        on
+            feature_months.month <= months.month
+            and feature_months.last_used_on > {{ add_days('months.observed_until', '-rules.usage_breadth_days') }}
+    group by feature_months.customer_id, months.month
+),
+
+last_uses as (
+    select
+        customer_id,
+        month,
+        max(last_used_on) over (
+            partition by customer_id order by month rows between unbounded preceding and current row
+        ) as last_used_on,
+        lead(month) over (partition by customer_id order by month) as next_month
+    from (
+        select
+            customer_id,
+            month,
+            max(last_used_on) as last_used_on
+        from feature_months
+        group by customer_id, month
+    ) as used_months
+),
+
+scores as (
+    select
+        customer_id,
+        responded_on,
+        score,
+        lead(responded_on) over (partition by customer_id order by responded_on) as next_responded_on
+    from (
+        select
+            customer_id,
+            responded_on,
+            score,
+            row_number() over (
+                partition by customer_id, responded_on order by responded_at desc, response_id desc
+            ) as recency
+        from survey_responses
+    ) as numbered
+    where recency = 1
+),
+
+ticket_counts as (
+    select
+        spine.customer_id,
+        spine.month,
+        count(*) as ticket_count
+    from spine
+    cross join rules
+    inner join support_tickets
+        on
+            spine.customer_id = support_tickets.customer_id
+            and support_tickets.opened_on <= spine.observed_until
+            and support_tickets.opened_on > {{ add_days('spine.observed_until', '-rules.tickets_days') }}
+    group by spine.customer_id, spine.month
+),
+
+failure_counts as (
+    select
+        spine.customer_id,
+        spine.month,
+        count(*) as failure_count
+    from spine
+    cross join rules
+    inner join payment_failures
+        on
+            spine.customer_id = payment_failures.customer_id
+            and payment_failures.failed_on <= spine.observed_until
+            and payment_failures.failed_on > {{ add_days('spine.observed_until', '-rules.payments_days') }}
+    group by spine.customer_id, spine.month
+),
+
+joined as (
+    select
+        spine.*,
+        rules.usage_frequency_days,
+        rules.usage_breadth_days,
+        recorded.tickets_from,
+        recorded.payments_from,
+        last_uses.last_used_on,
+        coalesce(activity.used_day_count, 0) as used_day_count,
+        coalesce(activity.recent_order_day_count, 0) as recent_order_day_count,
+        coalesce(activity.earlier_order_day_count, 0) as earlier_order_day_count,
+        coalesce(used_features.feature_count, 0) as feature_count,
+        scores.score,
+        coalesce(ticket_counts.ticket_count, 0) as ticket_count,
+        coalesce(failure_counts.failure_count, 0) as failure_count
+    from spine
+    cross join rules
+    cross join recorded
+    left join activity
+        on spine.customer_id = activity.customer_id and spine.month = activity.month
+    left join used_features
+        on spine.customer_id = used_features.customer_id and spine.month = used_features.month
+    left join last_uses
+        on
+            spine.customer_id = last_uses.customer_id
+            and spine.month >= last_uses.month
+            and (last_uses.next_month is null or spine.month < last_uses.next_month)
+    left join scores
+        on
+            spine.customer_id = scores.customer_id
+            and spine.observed_until >= scores.responded_on
+            and (scores.next_responded_on is null or spine.observed_until < scores.next_responded_on)
+            and scores.responded_on > {{ add_days('spine.observed_until', '-rules.nps_days') }}
+    left join ticket_counts
+        on spine.customer_id = ticket_counts.customer_id and spine.month = ticket_counts.month
+    left join failure_counts
+        on spine.customer_id = failure_counts.customer_id and spine.month = failure_counts.month
+),
+
+final as (
+    select
+        customer_id,
+        month,
+        observed_until,
+        spell_number,
+        churn_basis,
+        -- Who came back is silent at most since his return.
+        case
+            when usable_from <= observed_until
+                then cast(
+                    {{ days_between('greatest(coalesce(last_used_on, usable_from), usable_from)', 'observed_until') }}
+                    as {{ type_ratio() }}
+                )
+        end as usage_recency,
+        case
+            when usable_from <= {{ add_days('observed_until', '1 - usage_frequency_days') }}
+                then cast(used_day_count as {{ type_ratio() }})
+        end as usage_frequency,
+        case
+            when usable_from <= {{ add_days('observed_until', '1 - usage_breadth_days') }}
+                then cast(feature_count as {{ type_ratio() }})
+        end as usage_breadth,
+        -- A subscriber's health is his use; what he orders besides is not his trend.
+        case
+            when coalesce(churn_basis, 'orders') = 'orders'
+                then {{ ratio('recent_order_day_count', 'earlier_order_day_count') }}
+        end as order_trend,
+        cast(score as {{ type_ratio() }}) as nps,
+        case when tickets_from <= observed_until then cast(ticket_count as {{ type_ratio() }}) end as tickets,
+        case
+            when payments_from <= observed_until and (churn_basis = 'subscription' or failure_count > 0)
+                then cast(failure_count as {{ type_ratio() }})
+        end as payments
+    from joined
+)
+
+select * from final
