@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import yaml
+from small_company import Company
 from warehouses import Warehouse
 
 from scripts.contract import TABLES, stored_name
@@ -90,3 +92,42 @@ def test_adapter_vars_reach_a_plain_dbt_build(demo_warehouse: Warehouse) -> None
         "select business_timezone, reporting_currency, segments from intermediate.int_settings"
     )
     assert row == ("Asia/Ho_Chi_Minh", "USD", "acquisition_channel,country,plan,billing_interval")
+
+
+WITH_RATES = """
+tables:
+  orders:
+    files: orders.csv
+    columns:
+      order_id: id
+      customer_id: customer
+      ordered_at: placed
+      gross_amount: amount
+      currency: currency
+  exchange_rates:
+    files: rates.csv
+    optional: true
+    columns: {currency: currency, rate_date: day, rate_to_reporting: rate}
+"""
+
+
+@pytest.mark.xdist_group("rates")
+def test_currency_without_a_rate_stops_the_build_and_is_named(tmp_path: Path) -> None:
+    """Then the rate arrives, the night goes on, and the smallest company there is has marts."""
+    company = Company(tmp_path, WITH_RATES)
+    company.write("orders.csv", "id,customer,placed,amount,currency\n1,a,2026-01-05,100,JPY\n")
+    company.land()
+    warehouse = Warehouse(tmp_path)
+    output = warehouse.dbt("build", "--exclude-resource-type", "unit_test", succeeds=False)
+    assert "No exchange rate for JPY on 2026-01-05: add it to exchange_rates" in output
+
+    # A Friday's rate holds over the week-end.
+    company.write("rates.csv", "currency,day,rate\nJPY,2026-01-02,0.0064\n")
+    company.land()
+    warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    (row,) = warehouse.rows("select net_revenue, lifecycle_stage, frequency_score from marts.dim_customers")
+    assert row == (Decimal("0.64"), "new", 1)
+    assert (
+        warehouse.value("select count(*) from marts.fct_cohort_retention where retention_rate is not null")
+        == 0
+    )
