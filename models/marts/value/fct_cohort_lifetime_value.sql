@@ -15,8 +15,25 @@ spend as (
     select * from {{ ref('int_marketing_spend_months') }}
 ),
 
+customers as (
+    select * from {{ ref('int_customers') }}
+),
+
+-- Who ordered first and subscribed in a later month had no plan when the cohort came together: with hindsight each
+-- plan would get the orders of those who stayed long enough to subscribe.
 segments as (
-    select * from {{ ref('int_customer_segments') }}
+    select
+        customer_segments.customer_id,
+        customer_segments.segment_type,
+        case
+            when
+                customer_segments.segment_type in ('plan', 'billing_interval')
+                and {{ month_start('customers.first_subscription_on') }} > customers.cohort_month
+                then 'unknown'
+            else customer_segments.segment_value
+        end as segment_value
+    from {{ ref('int_customer_segments') }} as customer_segments
+    inner join customers on customer_segments.customer_id = customers.customer_id
 ),
 
 segment_values as (
