@@ -1,0 +1,135 @@
+-- Grain: one row per customer who left and has not come back, ranked by what winning him back promises: the value lost
+-- with him x the rate at which people who left for his reason, and had stayed away as long as he has, came back within
+-- the next winback_window_days. The rates are of our own history, of departures long enough ago to know; a group of
+-- few departures leans on all departures of its basis, as if it had seen winback_smoothing_events more of them.
+
+with events as (
+    select * from {{ ref('fct_churn_events') }}
+),
+
+ages as (
+    select
+        time_away,
+        minimum_days_away,
+        lead(minimum_days_away) over (order by minimum_days_away) as next_minimum_days_away
+    from {{ ref('winback_ages') }}
+),
+
+settings as (
+    select * from {{ ref('int_settings') }}
+),
+
+-- Who was still away when he reached the age, and what he did in the days after it, if they are over.
+observed as (
+    select
+        events.basis,
+        events.reason,
+        ages.time_away,
+        count(*) as departures,
+        sum(
+            case
+                when
+                    events.reactivated_on
+                    <= {{ add_days('events.churned_on', 'ages.minimum_days_away + settings.winback_window_days') }}
+                    then 1
+                else 0
+            end
+        ) as returns
+    from events
+    cross join ages
+    cross join settings
+    where
+        (
+            events.reactivated_on is null
+            or events.reactivated_on > {{ add_days('events.churned_on', 'ages.minimum_days_away') }}
+        )
+        and {{ add_days('events.churned_on', 'ages.minimum_days_away + settings.winback_window_days') }}
+        <= settings.as_of_date
+    group by events.basis, events.reason, ages.time_away
+),
+
+observed_of_basis as (
+    select
+        basis,
+        time_away,
+        sum(departures) as departures,
+        sum(returns) as returns
+    from observed
+    group by basis, time_away
+),
+
+candidates as (
+    select *
+    from (
+        select
+            *,
+            row_number() over (partition by customer_id order by spell_number desc) as recency
+        from events
+    ) as numbered
+    where recency = 1 and not is_reactivated
+),
+
+rated as (
+    select
+        candidates.*,
+        ages.time_away,
+        coalesce(observed.departures, 0) as similar_departures,
+        coalesce(observed.returns, 0) as similar_returns,
+        {{ ratio(
+            'coalesce(observed.returns, 0) + settings.winback_smoothing_events * '
+            ~ 'observed_of_basis.returns * 1.0 / observed_of_basis.departures',
+            'coalesce(observed.departures, 0) '
+            ~ '+ case when observed_of_basis.departures > 0 then settings.winback_smoothing_events end'
+        ) }} as win_back_rate
+    from candidates
+    cross join settings
+    inner join ages
+        on
+            candidates.days_away >= ages.minimum_days_away
+            and (ages.next_minimum_days_away is null or candidates.days_away < ages.next_minimum_days_away)
+    left join observed
+        on
+            candidates.basis = observed.basis
+            and candidates.reason = observed.reason
+            and ages.time_away = observed.time_away
+    left join observed_of_basis
+        on candidates.basis = observed_of_basis.basis and ages.time_away = observed_of_basis.time_away
+),
+
+final as (
+    select
+        cast(
+            row_number() over (
+                order by
+                    case when win_back_rate is null then 1 else 0 end,
+                    value_lost * win_back_rate desc,
+                    value_lost desc,
+                    customer_id asc
+            ) as {{ dbt.type_bigint() }}
+        ) as winback_rank,
+        cast(customer_id as {{ dbt.type_string() }}) as customer_id,
+        cast(churn_event_id as {{ dbt.type_string() }}) as churn_event_id,
+        cast(basis as {{ dbt.type_string() }}) as basis,
+        cast(churned_on as date) as churned_on,
+        cast(days_away as {{ dbt.type_bigint() }}) as days_away,
+        cast(time_away as {{ dbt.type_string() }}) as time_away,
+        cast(churn_type as {{ dbt.type_string() }}) as churn_type,
+        cast(reason as {{ dbt.type_string() }}) as reason,
+        cast(reason_category as {{ dbt.type_string() }}) as reason_category,
+        cast(is_controllable as boolean) as is_controllable,
+        cast(owning_team as {{ dbt.type_string() }}) as owning_team,
+        cast(plan as {{ dbt.type_string() }}) as plan,
+        cast(main_feature as {{ dbt.type_string() }}) as main_feature,
+        cast(last_nps_category as {{ dbt.type_string() }}) as last_nps_category,
+        cast(is_still_ordering as boolean) as is_still_ordering,
+        cast(tenure_months as {{ dbt.type_bigint() }}) as tenure_months,
+        cast(mrr_lost as {{ type_money() }}) as mrr_lost,
+        cast(value_lost as {{ type_money() }}) as value_lost,
+        cast(similar_departures as {{ dbt.type_bigint() }}) as similar_departures,
+        cast(similar_returns as {{ dbt.type_bigint() }}) as similar_returns,
+        cast(win_back_rate as {{ type_ratio() }}) as win_back_rate,
+        cast(value_lost * win_back_rate as {{ type_money() }}) as expected_value
+    from rated
+)
+
+select * from final
