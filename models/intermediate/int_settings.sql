@@ -34,6 +34,21 @@ data_bounds as (
     from event_bounds
 ),
 
+segment_thresholds as (
+    select
+        {%- for threshold in [
+            'new_customer_days',
+            'at_risk_after_days',
+            'bargain_discounted_share',
+            'loyal_order_days',
+            'loyal_paid_months',
+        ] %}
+            max(case when threshold = '{{ threshold }}' then value end) as {{ threshold }}
+            {{- ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('segment_thresholds') }}
+),
+
 final as (
     select
         cast(coalesce(settings.given_as_of_date, data_bounds.last_event_on) as date) as as_of_date,
@@ -44,11 +59,11 @@ final as (
         settings.exchange_rate_max_age_days,
         settings.active_window_days,
         settings.onboarding_days,
-        settings.new_customer_days,
-        settings.at_risk_after_days,
-        settings.bargain_discounted_share,
-        settings.loyal_order_days,
-        settings.loyal_paid_months,
+        cast(segment_thresholds.new_customer_days as {{ dbt.type_bigint() }}) as new_customer_days,
+        cast(segment_thresholds.at_risk_after_days as {{ dbt.type_bigint() }}) as at_risk_after_days,
+        cast(segment_thresholds.bargain_discounted_share as {{ type_ratio() }}) as bargain_discounted_share,
+        cast(segment_thresholds.loyal_order_days as {{ dbt.type_bigint() }}) as loyal_order_days,
+        cast(segment_thresholds.loyal_paid_months as {{ dbt.type_bigint() }}) as loyal_paid_months,
         settings.loyalty_tier_months,
         settings.scenario_history_months,
         settings.churn_lookback_days,
@@ -69,6 +84,7 @@ final as (
         settings.fingerprint
     from settings
     cross join data_bounds
+    cross join segment_thresholds
 )
 
 select * from final
