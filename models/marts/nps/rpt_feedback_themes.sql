@@ -123,7 +123,7 @@ mentions as (
                 events.comment_type,
                 comment_themes.theme,
                 events.customer_id
-            order by events.commented_on desc, events.comment_source, events.comment_id desc
+            order by events.commented_on desc, events.comment_source asc, events.comment_id desc
         ) as recency
     from events
     inner join comment_themes
