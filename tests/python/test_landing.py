@@ -475,6 +475,18 @@ def test_rows_with_one_key_and_different_content_are_all_rejected(company):
     ]
 
 
+def test_a_refused_twin_refuses_a_row_that_looks_like_it(contract):
+    # Without the value that is no number the two rows would be equal.
+    write_rows(contract, "orders", GOOD["orders"], GOOD["orders"] | {"discount_amount": "some"})
+    write_rows(contract, "subscriptions", GOOD["subscriptions"])
+    contract.land()
+    assert contract.values("select count(*) from raw.orders") == [0]
+    assert contract.reasons() == [
+        "the same order_id and different content: 2 rows of the file (1, 2)",
+        "discount_amount 'some' is not a number",
+    ]
+
+
 def test_the_same_key_in_two_files_is_two_versions(company):
     company.orders("1,a,2026-01-01,10", name="orders1.csv")
     company.orders("1,a,2026-01-01,11", name="orders2.csv")
