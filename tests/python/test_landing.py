@@ -627,7 +627,7 @@ def test_customer_changes_follow_orders_refunds_items_and_rates(contract):
     write_rows(contract, "orders", order("1", "x"), order("2", "b", "EUR"), order("3", "c"), order("4", ""))
     contract.land()
     assert changes(contract) == ["a", "payer", "x"]
-    # A rate touches everybody with a row in its currency from its day on: tonight's rate, nobody of yesterday.
+    # A rate touches who has a row in its currency from its day on: tonight's rate, nobody of yesterday.
     euro = GOOD["exchange_rates"] | {"currency": "EUR"}
     write_rows(contract, "exchange_rates", euro)
     contract.land()
