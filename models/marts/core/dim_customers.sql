@@ -22,8 +22,30 @@ periods as (
     select * from {{ ref('int_subscription_periods') }}
 ),
 
+health as (
+    select *
+    from {{ ref('fct_customer_health') }}
+),
+
+responses as (
+    select *
+    from {{ ref('fct_nps_responses') }}
+    where is_last_of_customer
+),
+
 settings as (
     select * from {{ ref('int_settings') }}
+),
+
+-- Health at the end of the month of as_of_date, which is at as_of_date itself.
+current_health as (
+    select
+        health.customer_id,
+        health.health_band,
+        health.health_score,
+        health.main_driver
+    from health
+    inner join settings on health.observed_until = settings.as_of_date
 ),
 
 last_spells as (
@@ -120,6 +142,10 @@ joined as (
         lifetime_values.historic_value,
         lifetime_values.probability_alive,
         lifetime_values.predicted_value_365_days,
+        current_health.health_band,
+        current_health.health_score,
+        current_health.main_driver as health_driver,
+        responses.nps_category as last_nps_category,
         coalesce(subscriptions.open_periods, 0) = 1 as has_open_subscription,
         coalesce(subscriptions.all_cancelled, 0) = 1 as is_subscription_cancelled,
         {{ add_days('settings.as_of_date', '-settings.new_customer_days') }} as new_after,
@@ -131,6 +157,8 @@ joined as (
     left join scored on customers.customer_id = scored.customer_id
     left join lifetime_values on customers.customer_id = lifetime_values.customer_id
     left join subscriptions on customers.customer_id = subscriptions.customer_id
+    left join current_health on customers.customer_id = current_health.customer_id
+    left join responses on customers.customer_id = responses.customer_id
 ),
 
 final as (
@@ -157,8 +185,10 @@ final as (
         cast(recency_score as {{ dbt.type_bigint() }}) as recency_score,
         cast(frequency_score as {{ dbt.type_bigint() }}) as frequency_score,
         cast(monetary_score as {{ dbt.type_bigint() }}) as monetary_score,
-        cast(null as {{ dbt.type_string() }}) as health_band,
-        cast(null as {{ dbt.type_string() }}) as last_nps_category,
+        cast(health_band as {{ dbt.type_string() }}) as health_band,
+        cast(health_score as {{ type_ratio() }}) as health_score,
+        cast(health_driver as {{ dbt.type_string() }}) as health_driver,
+        cast(last_nps_category as {{ dbt.type_string() }}) as last_nps_category,
         cast(signed_up_on as date) as signed_up_on,
         cast(first_order_on as date) as first_order_on,
         cast(last_order_on as date) as last_order_on,
