@@ -1,6 +1,7 @@
 -- Grain: one row per pair of products, product_a_id < product_b_id, that enough customers have bought, in one order or
--- in several: what goes with what, for bundles and cross-selling. From counted orders of customers; guests are nobody
--- whom one could know again. Products with too few customers are left out before pairs are made
+-- in several: what goes with what. `lift` is over customers, for cross-selling; `order_lift` over orders, for bundles:
+-- who buys much buys of everything, so that nearly all pairs have a lift above 1 over customers. From counted orders
+-- of customers; guests are nobody whom one could know again. Products with too few customers are left out before pairs are made
 -- (affinity_minimum_support, affinity_minimum_customers): a pair cannot have more than its rarer product.
 
 with order_items as (
@@ -54,13 +55,16 @@ purchases as (
 ),
 
 buyer_totals as (
-    select count(distinct customer_id) as buyers
-    from purchases
+    select
+        count(distinct customer_id) as buyers,
+        count(distinct order_id) as orders
+    from lines
 ),
 
 thresholds as (
     select
         buyer_totals.buyers,
+        buyer_totals.orders,
         greatest(
             settings.affinity_minimum_customers, settings.affinity_minimum_support * buyer_totals.buyers
         ) as minimum_customers
@@ -99,6 +103,33 @@ pairs as (
     group by bought.product_id, also_bought.product_id
 ),
 
+order_products as (
+    select distinct
+        lines.order_id,
+        lines.product_id
+    from lines
+    inner join frequent_products on lines.product_id = frequent_products.product_id
+),
+
+product_orders as (
+    select
+        product_id,
+        count(*) as orders
+    from order_products
+    group by product_id
+),
+
+order_pairs as (
+    select
+        ordered.product_id as product_a_id,
+        also_ordered.product_id as product_b_id,
+        count(*) as orders
+    from order_products as ordered
+    inner join order_products as also_ordered
+        on ordered.order_id = also_ordered.order_id and ordered.product_id < also_ordered.product_id
+    group by ordered.product_id, also_ordered.product_id
+),
+
 counted as (
     select
         pairs.product_a_id,
@@ -108,11 +139,21 @@ counted as (
         pairs.customers,
         product_a.customers as product_a_customers,
         product_b.customers as product_b_customers,
-        thresholds.buyers
+        thresholds.buyers,
+        coalesce(order_pairs.orders, 0) as order_count,
+        orders_a.orders as product_a_orders,
+        orders_b.orders as product_b_orders,
+        thresholds.orders as buyer_orders
     from pairs
     inner join thresholds on pairs.customers >= thresholds.minimum_customers
     inner join frequent_products as product_a on pairs.product_a_id = product_a.product_id
     inner join frequent_products as product_b on pairs.product_b_id = product_b.product_id
+    inner join product_orders as orders_a on pairs.product_a_id = orders_a.product_id
+    inner join product_orders as orders_b on pairs.product_b_id = orders_b.product_id
+    left join order_pairs
+        on
+            pairs.product_a_id = order_pairs.product_a_id
+            and pairs.product_b_id = order_pairs.product_b_id
     left join product_names as name_a on pairs.product_a_id = name_a.product_id
     left join product_names as name_b on pairs.product_b_id = name_b.product_id
 ),
@@ -127,10 +168,15 @@ final as (
         cast(product_a_customers as {{ dbt.type_bigint() }}) as product_a_customers,
         cast(product_b_customers as {{ dbt.type_bigint() }}) as product_b_customers,
         cast(buyers as {{ dbt.type_bigint() }}) as buyers,
+        cast(order_count as {{ dbt.type_bigint() }}) as order_count,
+        cast(product_a_orders as {{ dbt.type_bigint() }}) as product_a_orders,
+        cast(product_b_orders as {{ dbt.type_bigint() }}) as product_b_orders,
+        cast(buyer_orders as {{ dbt.type_bigint() }}) as buyer_orders,
         {{ ratio('customers', 'buyers') }} as support,
         {{ ratio('customers', 'product_a_customers') }} as confidence_a_to_b,
         {{ ratio('customers', 'product_b_customers') }} as confidence_b_to_a,
-        {{ ratio('customers * buyers', 'product_a_customers * product_b_customers') }} as lift
+        {{ ratio('customers * buyers', 'product_a_customers * product_b_customers') }} as lift,
+        {{ ratio('order_count * buyer_orders', 'product_a_orders * product_b_orders') }} as order_lift
     from counted
 )
 
