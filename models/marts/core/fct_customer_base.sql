@@ -35,6 +35,14 @@ customer_months as (
     select * from {{ ref('int_customer_months') }}
 ),
 
+subscription_months as (
+    select * from {{ ref('int_subscription_months') }}
+),
+
+health as (
+    select * from {{ ref('fct_customer_health') }}
+),
+
 orders as (
     select * from {{ ref('int_orders_valued') }}
 ),
@@ -170,6 +178,30 @@ standing_totals as (
     group by standing.month, segments.segment_type, segments.segment_value
 ),
 
+subscription_totals as (
+    select
+        subscription_months.month,
+        segments.segment_type,
+        segments.segment_value,
+        sum(case when subscription_months.closing_mrr > 0 then 1 else 0 end) as subscribers,
+        sum(subscription_months.closing_mrr) as closing_mrr
+    from subscription_months
+    inner join segments on subscription_months.customer_id = segments.customer_id
+    group by subscription_months.month, segments.segment_type, segments.segment_value
+),
+
+health_totals as (
+    select
+        health.month,
+        segments.segment_type,
+        segments.segment_value,
+        sum(case when health.health_band = 'good' then 1 else 0 end) as good_health_customers,
+        sum(case when health.health_band = 'poor' then 1 else 0 end) as poor_health_customers
+    from health
+    inner join segments on health.customer_id = segments.customer_id
+    group by health.month, segments.segment_type, segments.segment_value
+),
+
 revenue_totals as (
     select
         customer_months.month,
@@ -219,6 +251,10 @@ combined as (
         coalesce(standing_totals.started_then_vanished_customers, 0) as started_then_vanished_customers,
         coalesce(standing_totals.ordering_customers, 0) as ordering_customers,
         coalesce(standing_totals.order_count, 0) as order_count,
+        coalesce(subscription_totals.subscribers, 0) as subscribers,
+        coalesce(subscription_totals.closing_mrr, 0) as closing_mrr,
+        coalesce(health_totals.good_health_customers, 0) as good_health_customers,
+        coalesce(health_totals.poor_health_customers, 0) as poor_health_customers,
         coalesce(revenue_totals.gross_revenue, 0) as gross_revenue,
         coalesce(revenue_totals.discount_amount, 0) as discount_amount,
         coalesce(revenue_totals.refunded_amount, 0) as refunded_amount,
@@ -245,6 +281,16 @@ combined as (
             spine.month = standing_totals.month
             and spine.segment_type = standing_totals.segment_type
             and spine.segment_value = standing_totals.segment_value
+    left join subscription_totals
+        on
+            spine.month = subscription_totals.month
+            and spine.segment_type = subscription_totals.segment_type
+            and spine.segment_value = subscription_totals.segment_value
+    left join health_totals
+        on
+            spine.month = health_totals.month
+            and spine.segment_type = health_totals.segment_type
+            and spine.segment_value = health_totals.segment_value
     left join revenue_totals
         on
             spine.month = revenue_totals.month
@@ -270,8 +316,12 @@ final as (
         cast(loyal_customers as {{ dbt.type_bigint() }}) as loyal_customers,
         cast(bargain_customers as {{ dbt.type_bigint() }}) as bargain_customers,
         cast(started_then_vanished_customers as {{ dbt.type_bigint() }}) as started_then_vanished_customers,
+        cast(good_health_customers as {{ dbt.type_bigint() }}) as good_health_customers,
+        cast(poor_health_customers as {{ dbt.type_bigint() }}) as poor_health_customers,
+        cast(subscribers as {{ dbt.type_bigint() }}) as subscribers,
         cast(ordering_customers as {{ dbt.type_bigint() }}) as ordering_customers,
         cast(order_count as {{ dbt.type_bigint() }}) as order_count,
+        cast(closing_mrr as {{ type_money() }}) as closing_mrr,
         cast(gross_revenue as {{ type_money() }}) as gross_revenue,
         cast(discount_amount as {{ type_money() }}) as discount_amount,
         cast(refunded_amount as {{ type_money() }}) as refunded_amount,
