@@ -34,6 +34,8 @@ refunds_of_order as (
     select
         order_id,
         sum(refunded_amount) as refunded_amount,
+        sum(original_amount) as original_amount,
+        min(case when is_in_order_currency then 1 else 0 end) as is_in_order_currency,
         max(refunded_on) as last_refunded_on
     from refunds
     where has_known_order
@@ -57,7 +59,10 @@ converted as (
         {{ to_reporting_currency(
             'orders.cost_amount', 'exchange_rates.rate_to_reporting', 'orders.currency', 'orders.ordered_on'
         ) }} as cost_amount,
+        orders.gross_amount - orders.discount_amount as original_net_amount,
         coalesce(refunds_of_order.refunded_amount, 0) as refunded_amount,
+        refunds_of_order.original_amount as original_refunded_amount,
+        coalesce(refunds_of_order.is_in_order_currency, 0) = 1 as is_in_order_currency,
         refunds_of_order.last_refunded_on,
         refunded_orders.order_id is not null as has_refund
     from orders
@@ -74,7 +79,12 @@ judged as (
         -- A returned order without a refund: the money went back on a day nobody told, so it is left out
         -- altogether.
         status = 'completed' or (status = 'returned' and has_refund) as is_booked,
-        refunded_amount > 0 and refunded_amount >= gross_amount - discount_amount as is_fully_refunded
+        -- In the currency of the order, if possible: the rate may have moved between order and refund.
+        case
+            when is_in_order_currency
+                then original_refunded_amount > 0 and original_refunded_amount >= original_net_amount
+            else refunded_amount > 0 and refunded_amount >= gross_amount - discount_amount
+        end as is_fully_refunded
     from converted
 ),
 

@@ -30,6 +30,8 @@ final as (
         cast({{ to_reporting_currency(
             'refunds.amount', 'exchange_rates.rate_to_reporting', 'refunds.currency', 'refunds.refunded_on'
         ) }} as {{ type_order_money() }}) as refunded_amount,
+        cast(refunds.amount as {{ type_order_money() }}) as original_amount,
+        coalesce(refunds.currency = orders.currency, false) as is_in_order_currency,
         orders.order_id is not null as has_known_order,
         coalesce(orders.status, 'completed') <> 'cancelled' as is_booked,
         refunds.reason
