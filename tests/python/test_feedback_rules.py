@@ -111,8 +111,12 @@ def test_themes_that_cannot_work_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
-    [("null", "has no name"), ("'unclassified'", "has the name for comments without a theme")],
+    ("change", "message"),
+    [
+        ("theme = null", "has no name"),
+        ("theme = 'unclassified'", "has the name for comments without a theme"),
+        ("category = 'prices'", "has the unknown category `prices`"),
+    ],
 )
 def test_a_theme_without_name_or_known_category_is_refused(
     seeded: Warehouse, connection: duckdb.DuckDBPyConnection, change: str, message: str
