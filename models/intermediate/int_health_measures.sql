@@ -68,30 +68,42 @@ recorded as (
         (select min(failed_on) from payment_failures) as payments_from
 ),
 
-spine as (
+standing as (
     select
         month_ends.customer_id,
         month_ends.month,
         month_ends.observed_until,
         churn_spells.spell_number,
-        churn_spells.basis as churn_basis,
-        -- Since when the product could have been used. A shopper, who needs no subscription for it: since he first did.
+        -- A spell that a shopper began is one of orders until he subscribes.
         case
-            when churn_spells.basis = 'subscription' and recorded.usage_from is not null
-                then greatest(churn_spells.subscribed_on, recorded.usage_from)
-            when
-                customers.first_subscription_on is null
-                or customers.first_subscription_on > month_ends.observed_until
-                then customers.first_used_on
-        end as usable_from
+            when churn_spells.subscribed_on <= month_ends.observed_until then 'subscription'
+            when churn_spells.customer_id is not null then 'orders'
+        end as churn_basis,
+        churn_spells.subscribed_on
     from month_ends
-    inner join customers on month_ends.customer_id = customers.customer_id
-    cross join recorded
     left join churn_spells
         on
             month_ends.customer_id = churn_spells.customer_id
             and churn_spells.began_on <= month_ends.observed_until
             and (churn_spells.churned_on is null or churn_spells.churned_on > month_ends.observed_until)
+),
+
+spine as (
+    select
+        standing.customer_id,
+        standing.month,
+        standing.observed_until,
+        standing.spell_number,
+        standing.churn_basis,
+        -- Since when the product could have been used. A shopper, who needs no subscription for it: since he first did.
+        case
+            when standing.churn_basis = 'subscription' and recorded.usage_from is not null
+                then greatest(standing.subscribed_on, recorded.usage_from)
+            when standing.churn_basis = 'orders' then customers.first_used_on
+        end as usable_from
+    from standing
+    inner join customers on standing.customer_id = customers.customer_id
+    cross join recorded
 ),
 
 -- Which days lie in the window of which month-end: a small table, so that the days of all customers are joined by

@@ -255,8 +255,8 @@ paid_rises as (
     where recency = 1
 ),
 
--- A price rise that he left before paying: his plan was sold for more, since his last billing period began, than he
--- paid.
+-- A price rise that he left before paying: he had bought at the list price, and by the time he left his plan was sold
+-- for more. Where everybody pays a price of his own, there is no list to compare with.
 dearer_months as (
     select
         events.churn_event_id,
@@ -264,14 +264,21 @@ dearer_months as (
         plan_prices.list_amount,
         row_number() over (partition by events.churn_event_id order by plan_prices.month desc) as recency
     from events
+    inner join plan_prices as bought
+        on
+            events.plan = bought.plan
+            and events.billing_interval = bought.billing_interval
+            and events.currency = bought.currency
+            and events.list_amount = bought.list_amount
+            and {{ month_start('events.last_period_started_on') }} = bought.month
     inner join plan_prices
         on
             events.plan = plan_prices.plan
             and events.billing_interval = plan_prices.billing_interval
             and events.currency = plan_prices.currency
-            and events.churned_on >= plan_prices.month
-            and {{ month_start('events.last_period_started_on') }} <= plan_prices.month
             and events.list_amount < plan_prices.list_amount
+            and bought.month < plan_prices.month
+            and events.churned_on >= plan_prices.month
 ),
 
 rises_ahead as (
