@@ -28,7 +28,7 @@ run: .venv/.runtime
 	$(BIN)/python -m scripts nightly --source demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 2 --doctest-modules scripts tests/python
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --doctest-modules scripts tests/python
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
