@@ -1,9 +1,14 @@
 -- Grain: one row per person and segment type: ('all', 'all') always, then the types that the setting
--- `segments` lists. A value is the one known at the start of the customer's life with us: channel, country,
--- first plan. None is `unknown`.
+-- `segments` lists. A value is the one known at the start of the customer's life with us: channel, country, plan and
+-- billing interval. What the source does not say is `unknown`; who began without a subscription has the plan `none`.
 
 with customers as (
-    select * from {{ ref('int_customers') }}
+    select
+        *,
+        -- Who subscribed only in a later month had no plan in the beginning: by that plan, its orders would be those of
+        -- customers who stayed.
+        coalesce({{ month_start('first_subscription_on') }} <= cohort_month, false) as began_with_subscription
+    from {{ ref('int_customers') }}
 ),
 
 settings as (
@@ -15,8 +20,8 @@ candidates as (
         ('all', "'all'"),
         ('acquisition_channel', "coalesce(acquisition_channel, 'unknown')"),
         ('country', "coalesce(country, 'unknown')"),
-        ('plan', "coalesce(first_plan, 'unknown')"),
-        ('billing_interval', "coalesce(first_billing_interval, 'unknown')"),
+        ('plan', "case when began_with_subscription then coalesce(first_plan, 'unknown') else 'none' end"),
+        ('billing_interval', "case when began_with_subscription then first_billing_interval else 'none' end"),
     ] %}
         select
             customer_id,

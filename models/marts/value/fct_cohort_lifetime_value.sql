@@ -15,25 +15,8 @@ spend as (
     select * from {{ ref('int_marketing_spend_months') }}
 ),
 
-customers as (
-    select * from {{ ref('int_customers') }}
-),
-
--- Who ordered first and subscribed in a later month had no plan when the cohort came together: with hindsight each
--- plan would get the orders of those who stayed long enough to subscribe.
 segments as (
-    select
-        customer_segments.customer_id,
-        customer_segments.segment_type,
-        case
-            when
-                customer_segments.segment_type in ('plan', 'billing_interval')
-                and {{ month_start('customers.first_subscription_on') }} > customers.cohort_month
-                then 'unknown'
-            else customer_segments.segment_value
-        end as segment_value
-    from {{ ref('int_customer_segments') }} as customer_segments
-    inner join customers on customer_segments.customer_id = customers.customer_id
+    select * from {{ ref('int_customer_segments') }}
 ),
 
 segment_values as (
