@@ -26,7 +26,7 @@ CHANNEL_SHARES = (0.27, 0.22, 0.21, 0.14, 0.10, 0.06)
 # What a channel does to the satisfaction of those it brings, in standard deviations.
 CHANNEL_SATISFACTION = (0.1, 0.0, -0.35, 0.45, 0.05, 0.1)
 # USD of marketing per sign-up; a channel without an entry costs nothing.
-CHANNEL_COST = {"search_ads": 14.0, "social_ads": 11.0, "partner": 9.0, "email": 2.0}
+CHANNEL_COST = {"search_ads": 60.0, "social_ads": 48.0, "partner": 36.0, "email": 6.0}
 
 PROSPECT, SHOPPER, SUBSCRIBER, BOTH = range(4)
 KINDS = ("prospect", "shopper", "subscriber", "both")
