@@ -127,11 +127,8 @@ weighed as (
                 else 0
             end as {{ component }}_main_weight,
             case
-                when
-                    band_change = 'worsened'
-                    and {{ component }}_trouble = worst_trouble
-                    and coalesce(previous_{{ component }}_trouble, 0) < {{ component }}_trouble
-                    then {{ component }}_points
+                -- Nobody was in so bad a band before: whoever is in it now has fallen into it.
+                when band_change = 'worsened' and {{ component }}_trouble = worst_trouble then {{ component }}_points
                 when band_change = 'improved' and previous_{{ component }}_trouble = previous_worst_trouble
                     then {{ component }}_points
                 else 0

@@ -1,4 +1,4 @@
--- Fails, naming the rule and what is wrong with it: a component that is missing, a good threshold that is not better
+-- Stops, naming the rule and what is wrong with it: a component that is missing, a good threshold that is not better
 -- than the poor one, points or a window that are not above zero.
 
 with rules as (
@@ -10,29 +10,35 @@ components as (
         select '{{ component }}' as component
         {{- ' union all' if not loop.last }}
     {%- endfor %}
+),
+
+problems as (
+    select
+        component,
+        concat('the rule `', component, '`: the good threshold is not better than the poor one.') as problem
+    from rules
+    where
+        (direction = 'higher_is_better' and good_threshold <= poor_threshold)
+        or (direction = 'lower_is_better' and good_threshold >= poor_threshold)
+
+    union all
+
+    select
+        component,
+        concat('the rule `', component, '`: points and window_days must be above zero.') as problem
+    from rules
+    where points <= 0 or window_days <= 0
+
+    union all
+
+    select
+        components.component,
+        concat('the rule `', components.component, '` is missing.') as problem
+    from components
+    left join rules on components.component = rules.component
+    where rules.component is null
 )
 
-select
-    component,
-    concat('Health rule ', component, ': the good threshold is not better than the poor one.') as problem
-from rules
-where
-    (direction = 'higher_is_better' and good_threshold <= poor_threshold)
-    or (direction = 'lower_is_better' and good_threshold >= poor_threshold)
-
-union all
-
-select
-    component,
-    concat('Health rule ', component, ': points and window_days must be above zero.') as problem
-from rules
-where points <= 0 or window_days <= 0
-
-union all
-
-select
-    components.component,
-    concat('Health rule ', components.component, ' is missing.') as problem
-from components
-left join rules on components.component = rules.component
-where rules.component is null
+select *
+from problems
+where {{ raise_error("concat('seeds/health_rules.csv: ', problem)") }}
