@@ -1,4 +1,4 @@
-"""Churn and customer health of the demo company, held against the planted truth and against their own past."""
+"""Churn and customer health of the demo company, held against the planted truth and against their past."""
 
 from __future__ import annotations
 
