@@ -2,7 +2,7 @@
 -- in several: what goes with what. `lift` is over customers, for cross-selling; `order_lift` over orders, for bundles:
 -- who buys much buys of everything, so that nearly all pairs have a lift above 1 over customers. From counted orders
 -- of customers; guests are nobody whom one could know again. Products with too few customers are left out before
--- pairs are made (affinity_minimum_support, affinity_minimum_customers): a pair cannot have more than its rarer product.
+-- pairs are made (affinity_minimum_support, affinity_minimum_customers): no pair has more than its rarer product.
 
 with order_items as (
     select * from {{ ref('stg_order_items') }}
