@@ -13,9 +13,11 @@ import numpy as np
 from scripts.demo.company import generate
 from scripts.demo.deliveries import LAYOUTS, write_company
 from scripts.demo.parameters import Parameters
+from scripts.demo.recovered import compare, table
 from scripts.demo.truth import write_truth
-from scripts.errors import ConfigurationError
-from scripts.settings import PROJECT_ROOT
+from scripts.errors import CheckFailedError, ConfigurationError
+from scripts.locking import warehouse_lock
+from scripts.settings import PROJECT_ROOT, Settings
 
 # Lies in the folder of the data: what was asked for, and which files are ours.
 STAMP = "demo-data.json"
@@ -73,6 +75,25 @@ def write_demo_data(directory: Path, parameters: Parameters) -> bool:
     return True
 
 
+def check_demo_data(directory: Path, settings: Settings) -> None:
+    """Print what the warehouse found of what was planted in `directory`.
+
+    Raises CheckFailedError if something is further off than it may be, ConfigurationError if there is
+    nothing to compare.
+    """
+    with warehouse_lock(settings, "demo-data --check"):
+        findings = compare(settings.build_database, directory / "truth")
+    click.echo(table(findings))
+    wrong = [finding.what for finding in findings if not finding.is_recovered]
+    if wrong:
+        raise CheckFailedError(
+            f"{len(wrong)} of {len(findings)} facts of the demo company were not recovered: "
+            f"{'; '.join(wrong)}. "
+            "The marts are wrong about the data, or about other data than this: were they built after the "
+            "last landing?"
+        )
+
+
 @click.command("demo-data")
 @click.option(
     "--to",
@@ -109,11 +130,21 @@ def write_demo_data(directory: Path, parameters: Parameters) -> bool:
     show_default=True,
     help="So many last days come in files of their own.",
 )
-def demo_data_command(directory: Path, customers: int, seed: int, until: datetime, days: int) -> None:
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Write nothing: hold the built warehouse against the truth in the folder. Exit code 1: they differ.",
+)
+def demo_data_command(
+    directory: Path, customers: int, seed: int, until: datetime, days: int, check: bool
+) -> None:
     """Write a made-up company's exports, with the truth about it in the folder `truth`.
 
     The same options give the same bytes. A second call does nothing.
     """
+    if check:
+        check_demo_data(directory.resolve(), Settings.from_environment())
+        return
     last_day: date = until.date()
     try:
         parameters = Parameters(customers=customers, seed=seed, until=last_day, days=days)
