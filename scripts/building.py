@@ -23,6 +23,7 @@ import click
 from scripts.errors import CheckFailedError, ConfigurationError, LockedError, TenureError
 from scripts.locking import DUCKDB_LOCK_MESSAGE, file_in_use_message, warehouse_lock
 from scripts.progress import LOGGER, is_live, show_live, start_logging
+from scripts.rules import check_rules
 from scripts.settings import Settings
 
 # How many failing nodes a message lists; the log has them all.
@@ -122,14 +123,16 @@ def dbt_environment(settings: Settings, environment: dict[str, str]) -> dict[str
 def build(settings: Settings, as_of: date | None = None, full_refresh: bool = False) -> BuildResult:
     """Run `dbt build` (models, seeds, data tests) on the build file; the caller holds the warehouse's lock.
 
-    Raises `BuildFailedError` with the failing models and tests, `ConfigurationError` if nothing was landed or
-    dbt refuses the project, `LockedError` if another process has the build file open.
+    Raises `BuildFailedError` with the failing models and tests, `ConfigurationError` if nothing was landed, a
+    rule file is malformed or dbt refuses the project, `LockedError` if another process has the build file
+    open.
     """
     if not settings.build_database.exists():
         raise ConfigurationError(
             f"There is nothing to build: {settings.build_database} does not exist. "
             "Land data first: python -m scripts land --source NAME."
         )
+    check_rules(settings.project_root)
     results_file = dbt_target_path(settings) / "run_results.json"
     # dbt does not always get as far as writing one: an older one must not speak for this run.
     results_file.unlink(missing_ok=True)
