@@ -34,6 +34,7 @@ MONTHS_COMPARED = 6
 MONTHS_NEEDED = 3
 REVENUE_FACTOR = 3
 RETENTION_DRIFT = 0.25
+MRR_FACTOR = 1.5
 CUSTOMERS_NEEDED = 50
 
 
@@ -116,6 +117,55 @@ MARTS = (
         shares={"move_rate": '"customers" > 0'},
         counts=("customers",),
     ),
+    Mart(
+        "rpt_subscription_retention",
+        ("month", *_SEGMENT),
+        shares={
+            "logo_churn_rate": '"opening_customers" > 0',
+            "gross_mrr_churn_rate": '"opening_mrr" > 0',
+            "gross_revenue_retention_rate": '"opening_mrr" > 0',
+        },
+        counts=("closing_customers", "closing_mrr"),
+    ),
+    Mart(
+        "fct_segment_lifetime_value",
+        ("month", *_SEGMENT, "basis"),
+        shares={"churn_rate": '"starting_customers" > 0'},
+        counts=("starting_customers", "active_customers"),
+    ),
+    Mart("fct_nps_responses", ("response_id",), counts=("days_to_respond", "theme_count"), is_entity=True),
+    Mart(
+        "fct_nps_scores",
+        ("period_type", "period_start", "survey", *_SEGMENT),
+        shares={"response_rate": None},
+        counts=("invited", "responses", "votes", "standard_error"),
+    ),
+    Mart(
+        "rpt_feedback_themes",
+        ("period_type", "period_start", "comment_type", "theme"),
+        shares={"mention_share": '"comments" > 0'},
+        counts=("comments", "mentions"),
+    ),
+    Mart(
+        "fct_churn_events",
+        ("churn_event_id",),
+        shares={"discount_share": None},
+        counts=("tenure_days", "days_away", "mrr_lost", "ticket_count", "payment_failure_count"),
+    ),
+    Mart(
+        "fct_churn_reasons",
+        ("month", "basis", "reason", "churn_type", *_SEGMENT),
+        shares={"reason_share": '"churn_events" > 0', "win_back_rate": None},
+        counts=("churn_events", "mrr_lost", "median_tenure_days"),
+    ),
+    Mart("rpt_winback_candidates", ("customer_id",), shares={"win_back_rate": None}, counts=("days_away",)),
+    Mart("fct_customer_health", ("customer_id", "month")),
+    Mart(
+        "fct_health_outcomes",
+        ("month", "churn_basis", "component", "band", *_SEGMENT),
+        shares={"churn_rate": '"customers" > 0'},
+        counts=("customers", "churned_customers"),
+    ),
 )
 
 
@@ -130,6 +180,14 @@ def suites(past: Past) -> list[Suite]:
         "fct_customer_retention_rate": _retention_rate,
         "fct_revenue_concentration": _concentration,
         "fct_loyalty_tier_moves": _tier_moves,
+        "fct_customer_lifetime_value": _lifetime_value,
+        "rpt_subscription_retention": _subscription_retention,
+        "fct_nps_responses": _nps_responses,
+        "fct_nps_scores": _nps_scores,
+        "rpt_feedback_themes": _feedback_themes,
+        "fct_churn_events": _churn_events,
+        "rpt_winback_candidates": _winback_candidates,
+        "fct_customer_health": _customer_health,
     }
     listed = {mart.name for mart in MARTS}
     others = [Mart(name, ()) for name in past.marts if name not in listed]
@@ -463,6 +521,299 @@ where "moves"."customers" is distinct from "base"."base_customers"
         Severity.CRITICAL,
         expected="the customers of all moves = base_customers of fct_customer_base",
         todo="The bands in seeds/loyalty_tiers.csv leave a gap or overlap, or a customer has no tier.",
+    )
+
+
+def _lifetime_value() -> Iterator[Expectation]:
+    yield no_rows(
+        "Each customer brought what his orders brought",
+        f"""with "ordered" as (
+    select "customer_id", sum("gross_amount") as "gross", sum("refunded_amount") as "refunded"
+    from "marts"."fct_orders"
+    where "is_booked" and "customer_id" is not null
+    group by "customer_id"
+)
+select
+    "customers"."customer_id",
+    coalesce("ordered"."gross", 0) as "gross of orders",
+    "customers"."gross_revenue" as "gross of customer",
+    coalesce("ordered"."refunded", 0) as "refunded of orders",
+    "customers"."refunded_amount" as "refunded to customer"
+from "marts"."fct_customer_lifetime_value" as "customers"
+left join "ordered" on "customers"."customer_id" = "ordered"."customer_id"
+where
+    abs("customers"."gross_revenue" - coalesce("ordered"."gross", 0)) > {MONEY_TOLERANCE}
+    -- A customer may have been given back more: for orders that we never saw.
+    or coalesce("ordered"."refunded", 0) - "customers"."refunded_amount" > {MONEY_TOLERANCE}""",
+        Severity.CRITICAL,
+        expected="gross_revenue = the gross amount of the booked orders in fct_orders, refunded_amount at "
+        "least what was refunded of them",
+        todo="Orders or refunds are lost, doubled or given to somebody else on the way to the value of a "
+        "customer.",
+    )
+
+
+def _subscription_retention() -> Iterator[Expectation]:
+    yield no_rows(
+        "Subscribers and MRR are those whose subscriptions run, as landed",
+        f"""with "settings" as (
+    select "reporting_currency", "as_of_date" from "intermediate"."int_settings"
+),
+-- Of overlapping periods of one subscription the later holds: the one begun last tells whether it runs.
+"latest" as (
+    select "current".*
+    from (
+        {current_rows("subscriptions")}
+    ) as "current"
+    inner join "settings" on "current"."started_on" <= "settings"."as_of_date"
+    qualify row_number() over (
+        partition by "current"."subscription_id" order by "current"."started_on" desc
+    ) = 1
+),
+"running" as (
+    select
+        "latest"."customer_id",
+        coalesce("latest"."currency", "settings"."reporting_currency")
+        = "settings"."reporting_currency" as "is_unconverted",
+        ("latest"."amount" - coalesce("latest"."discount_amount", 0)) * case "latest"."billing_interval"
+            when 'week' then 52.0 / 12
+            when 'month' then 1
+            when 'quarter' then 1.0 / 3
+            when 'year' then 1.0 / 12
+        end as "mrr"
+    from "latest"
+    cross join "settings"
+    where
+        ("latest"."ended_on" is null or "latest"."ended_on" > "settings"."as_of_date")
+        and "latest"."amount" > coalesce("latest"."discount_amount", 0)
+),
+"landed" as (
+    select
+        count(distinct "customer_id") as "subscribers",
+        count(*) as "subscriptions",
+        coalesce(sum("mrr"), 0) as "mrr",
+        coalesce(bool_and("is_unconverted"), true) as "is_unconverted"
+    from "running"
+),
+"built" as (
+    select
+        coalesce(max_by("closing_customers", "month"), 0) as "subscribers",
+        coalesce(max_by("closing_mrr", "month"), 0) as "mrr"
+    from "marts"."rpt_subscription_retention"
+    where "segment_type" = 'all'
+)
+select
+    "landed"."subscribers" as "subscribers landed",
+    "built"."subscribers" as "subscribers built",
+    round("landed"."mrr", 4) as "MRR landed",
+    "built"."mrr" as "MRR built"
+from "landed"
+cross join "built"
+where
+    "landed"."subscribers" <> "built"."subscribers"
+    or (
+        -- Others were converted, each at the rate of its day.
+        "landed"."is_unconverted"
+        -- The MRR of a subscription is rounded to four decimals.
+        and abs("landed"."mrr" - "built"."mrr") > {MONEY_TOLERANCE} + 0.0001 * "landed"."subscriptions"
+    )""",
+        Severity.CRITICAL,
+        expected="the same number of subscribers and, unless converted, MRR in the current rows of "
+        "raw.subscriptions and at the end of the last month",
+        todo="Were the marts built after the last landing? If so, subscriptions were lost, doubled or ended "
+        "on the way.",
+    )
+    yield _last_month(
+        "MRR at the end of the last complete month is of the usual size",
+        f"""select
+        "month",
+        "closing_mrr" as "figure",
+        "closing_customers" >= {CUSTOMERS_NEEDED} as "is_enough"
+    from "marts"."rpt_subscription_retention"
+    where "segment_type" = 'all' and "is_complete"
+""",
+        lowest=f'min("figure") / {MRR_FACTOR}',
+        highest=f'max("figure") * {MRR_FACTOR}',
+        expected=f"within a factor of {MRR_FACTOR} of the {MONTHS_COMPARED} months before",
+        todo="Subscriptions do not come and go so fast: a delivery is cut off, a price is in another unit "
+        "or currency, or many left at once.",
+    )
+
+
+def _nps_responses() -> Iterator[Expectation]:
+    yield no_rows(
+        "Responses and their scores are those that were landed",
+        f"""with "settings" as (
+    select "as_of_date" < "last_event_on" as "is_earlier_day" from "intermediate"."int_settings"
+),
+"landed" as (
+    select
+        coalesce("survey", '') as "survey",
+        count(*) as "responses",
+        count("score") as "scores",
+        coalesce(sum("score"), 0) as "sum of scores"
+    from (
+        {current_rows("survey_responses")}
+    ) as "current"
+    group by 1
+),
+"built" as (
+    select
+        coalesce("survey", '') as "survey",
+        count(*) as "responses",
+        count("score") as "scores",
+        coalesce(sum("score"), 0) as "sum of scores"
+    from "marts"."fct_nps_responses"
+    group by 1
+)
+select
+    coalesce("landed"."survey", "built"."survey") as "survey",
+    "landed"."responses" as "responses landed",
+    "built"."responses" as "responses built",
+    "landed"."scores" as "scores landed",
+    "built"."scores" as "scores built"
+from "landed"
+full outer join "built" on "landed"."survey" = "built"."survey"
+cross join "settings"
+where
+    -- A build that was asked for an earlier day leaves out what came later.
+    not "settings"."is_earlier_day"
+    and (
+        "landed"."responses" is distinct from "built"."responses"
+        or "landed"."scores" is distinct from "built"."scores"
+        or "landed"."sum of scores" is distinct from "built"."sum of scores"
+    )""",
+        Severity.CRITICAL,
+        expected="the same number and sum of scores in the current rows of raw.survey_responses and in "
+        "fct_nps_responses",
+        todo="Were the marts built after the last landing? If so, responses were lost or doubled on the way.",
+    )
+
+
+def _nps_scores() -> Iterator[Expectation]:
+    yield no_rows(
+        "The scores of each survey count all of its responses",
+        """with "counted" as (
+    select
+        "survey",
+        count(*) filter (where "is_counted") as "responses",
+        count(*) filter (where not "is_counted") as "unscored"
+    from "marts"."fct_nps_responses"
+    group by "survey"
+),
+"scored" as (
+    select "survey", sum("responses") as "responses", sum("unscored_responses") as "unscored"
+    from "marts"."fct_nps_scores"
+    where "period_type" = 'month' and "segment_type" = 'all' and "survey" <> 'all'
+    group by "survey"
+)
+select
+    coalesce("counted"."survey", "scored"."survey") as "survey",
+    "counted"."responses" as "responses with a score",
+    "scored"."responses" as "responses counted",
+    "counted"."unscored" as "responses without a score",
+    "scored"."unscored" as "unscored responses counted"
+from "counted"
+full outer join "scored" on "counted"."survey" = "scored"."survey"
+where
+    coalesce("counted"."responses", 0) <> coalesce("scored"."responses", 0)
+    or coalesce("counted"."unscored", 0) <> coalesce("scored"."unscored", 0)""",
+        Severity.CRITICAL,
+        expected="the responses of all months = those in fct_nps_responses",
+        todo="Responses are lost or doubled between fct_nps_responses and the scores: no NPS is right.",
+    )
+
+
+def _feedback_themes() -> Iterator[Expectation]:
+    yield _agree(
+        "The months hold the comments of the responses",
+        {
+            "rpt_feedback_themes": """select sum("comments")
+            from (
+                select distinct "period_start", "comments"
+                from "marts"."rpt_feedback_themes"
+                where "period_type" = 'month' and "comment_type" = 'survey'
+            ) as "months"
+""",
+            "fct_nps_responses": """select count("comment_text") from "marts"."fct_nps_responses"
+""",
+        },
+        tolerance="0",
+        todo="Comments are lost or doubled on the way to their themes.",
+    )
+
+
+def _churn_events() -> Iterator[Expectation]:
+    yield no_rows(
+        "Whoever is no longer active has left",
+        """select "customers"."customer_id"
+from "marts"."dim_customers" as "customers"
+where
+    "customers"."is_customer"
+    and not "customers"."is_active"
+    and not exists (
+        select 1
+        from "marts"."fct_churn_events" as "events"
+        where "events"."customer_id" = "customers"."customer_id" and not "events"."is_reactivated"
+    )""",
+        Severity.CRITICAL,
+        expected="a departure without return for every customer who is not active",
+        todo="The churn database and the customers disagree about who has left: one of them was built from "
+        "other rows, or counts another window.",
+    )
+    yield no_rows(
+        "Departures after the last day known",
+        """select "churn_event_id", "churned_on", "reactivated_on"
+from "marts"."fct_churn_events"
+where greatest("churned_on", coalesce("reactivated_on", "churned_on")) > (
+    select max("as_of_date") from "marts"."dim_months"
+)""",
+        Severity.CRITICAL,
+        todo="A plan to leave is counted as a departure: the model does not keep to as_of_date.",
+    )
+
+
+def _winback_candidates() -> Iterator[Expectation]:
+    yield _agree(
+        "Those to win back are those who left and have not returned",
+        {
+            "rpt_winback_candidates": """select count(*) from "marts"."rpt_winback_candidates"
+""",
+            "fct_churn_events": """select count(distinct "customer_id")
+            from "marts"."fct_churn_events"
+            where not "is_reactivated"
+""",
+        },
+        tolerance="0",
+        todo="Somebody would be asked to come back who never left, or is forgotten.",
+    )
+
+
+def _customer_health() -> Iterator[Expectation]:
+    yield ExpectColumnValuesToBeBetween(
+        description="health_score lies between 0 and 100",
+        column="health_score",
+        min_value=0,
+        max_value=100,
+        severity=Severity.CRITICAL.value,
+        notes="The points in seeds/health_rules.csv make up 100 at most: a defect of the model.",
+    )
+    yield no_rows(
+        "Whoever is active at the end of a month has a state of health",
+        """with "health" as (
+    select "month", count(*) as "customers"
+    from "marts"."fct_customer_health"
+    group by "month"
+)
+select "base"."month", "base"."installed_customers", "health"."customers"
+from "marts"."fct_customer_base" as "base"
+left join "health" on "base"."month" = "health"."month"
+where
+    "base"."segment_type" = 'all'
+    and "base"."installed_customers" <> coalesce("health"."customers", 0)""",
+        Severity.CRITICAL,
+        expected="as many rows of each month as installed_customers of fct_customer_base",
+        todo="Customers are missing from the health of a month, or are there twice.",
     )
 
 

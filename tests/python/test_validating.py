@@ -37,10 +37,11 @@ LOADED_AT = datetime(2026, 4, 1, 1)
 MARTS = {
     "dim_months": "month DATE, as_of_date DATE",
     "dim_customers": "customer_id VARCHAR, is_customer BOOLEAN, signed_up_on DATE, order_count BIGINT, "
-    "order_day_count BIGINT, tenure_days BIGINT, probability_alive DOUBLE",
+    "order_day_count BIGINT, tenure_days BIGINT, probability_alive DOUBLE, is_active BOOLEAN",
     "fct_orders": "order_id VARCHAR, ordered_on DATE, gross_amount DECIMAL(18,4), "
     "discount_amount DECIMAL(18,4), refunded_amount DECIMAL(18,4), net_revenue DECIMAL(18,4), "
-    "is_counted BOOLEAN, original_currency VARCHAR DEFAULT 'GBP'",
+    "is_counted BOOLEAN, original_currency VARCHAR DEFAULT 'GBP', customer_id VARCHAR, "
+    "is_booked BOOLEAN",
     "fct_customer_base": "month DATE, segment_type VARCHAR, segment_value VARCHAR, base_customers BIGINT, "
     "installed_customers BIGINT, prospects BIGINT, ordering_customers BIGINT, order_count BIGINT, "
     "guest_order_count BIGINT, net_revenue DECIMAL(28,4), guest_net_revenue DECIMAL(28,4), "
@@ -55,26 +56,52 @@ MARTS = {
     "segment_value VARCHAR, starting_customers BIGINT, ending_customers BIGINT, retention_rate DOUBLE, "
     "churn_rate DOUBLE, is_window_observed BOOLEAN, is_complete BOOLEAN",
     "fct_customer_lifetime_value": "customer_id VARCHAR, net_revenue DECIMAL(28,4), order_count BIGINT, "
-    "paid_month_count BIGINT, tenure_days BIGINT, probability_alive DOUBLE",
+    "paid_month_count BIGINT, tenure_days BIGINT, probability_alive DOUBLE, gross_revenue DECIMAL(28,4), "
+    "refunded_amount DECIMAL(28,4)",
     "fct_revenue_concentration": "period_type VARCHAR, period_start DATE, segment_type VARCHAR, "
     "segment_value VARCHAR, decile BIGINT, customers BIGINT, revenue_share DOUBLE, "
     "cumulative_revenue_share DOUBLE, top_20_percent_share DOUBLE, gini_coefficient DOUBLE, "
     "is_complete BOOLEAN",
     "fct_loyalty_tier_moves": "month DATE, segment_type VARCHAR, segment_value VARCHAR, from_tier VARCHAR, "
     "to_tier VARCHAR, customers BIGINT, move_rate DOUBLE, is_complete BOOLEAN",
+    "rpt_subscription_retention": "month DATE, segment_type VARCHAR, segment_value VARCHAR, "
+    "opening_customers BIGINT, closing_customers BIGINT, opening_mrr DECIMAL(28,4), "
+    "closing_mrr DECIMAL(28,4), logo_churn_rate DOUBLE, gross_mrr_churn_rate DOUBLE, "
+    "gross_revenue_retention_rate DOUBLE, is_complete BOOLEAN",
+    "fct_segment_lifetime_value": "month DATE, segment_type VARCHAR, segment_value VARCHAR, basis VARCHAR, "
+    "starting_customers BIGINT, active_customers BIGINT, churn_rate DOUBLE, is_complete BOOLEAN",
+    "fct_nps_responses": "response_id VARCHAR, survey VARCHAR, score BIGINT, is_counted BOOLEAN, "
+    "comment_text VARCHAR, theme_count BIGINT, days_to_respond BIGINT",
+    "fct_nps_scores": "period_type VARCHAR, period_start DATE, survey VARCHAR, segment_type VARCHAR, "
+    "segment_value VARCHAR, invited BIGINT, responses BIGINT, unscored_responses BIGINT, votes BIGINT, "
+    "response_rate DOUBLE, standard_error DOUBLE",
+    "rpt_feedback_themes": "period_type VARCHAR, period_start DATE, comment_type VARCHAR, theme VARCHAR, "
+    "comments BIGINT, mentions BIGINT, mention_share DOUBLE, is_complete BOOLEAN",
+    "fct_churn_events": "churn_event_id VARCHAR, customer_id VARCHAR, churned_on DATE, reactivated_on DATE, "
+    "is_reactivated BOOLEAN, tenure_days BIGINT, days_away BIGINT, mrr_lost DECIMAL(28,4), "
+    "ticket_count BIGINT, payment_failure_count BIGINT, discount_share DOUBLE",
+    "fct_churn_reasons": "month DATE, segment_type VARCHAR, segment_value VARCHAR, basis VARCHAR, "
+    "reason VARCHAR, churn_type VARCHAR, churn_events BIGINT, mrr_lost DECIMAL(28,4), "
+    "median_tenure_days DOUBLE, reason_share DOUBLE, win_back_rate DOUBLE, is_complete BOOLEAN",
+    "rpt_winback_candidates": "customer_id VARCHAR, days_away BIGINT, win_back_rate DOUBLE",
+    "fct_customer_health": "customer_id VARCHAR, month DATE, health_score DOUBLE",
+    "fct_health_outcomes": "month DATE, churn_basis VARCHAR, component VARCHAR, band VARCHAR, "
+    "segment_type VARCHAR, segment_value VARCHAR, customers BIGINT, churned_customers BIGINT, "
+    "churn_rate DOUBLE, is_complete BOOLEAN",
 }
 
-# Two customers, three orders of 10.0001 (one of them a guest's), months January to March 2026.
+# Two customers, three orders of 10.0001 (one of them a guest's), months January to March 2026. One of them
+# pays 10 a month and answered a survey, the other has left.
 GOOD_MARTS = """
 insert into marts.dim_months select month, date '2026-03-31' from months;
 insert into marts.dim_customers values
-    ('a', true, null, 1, 1, 60, null),
-    ('b', true, '2026-01-05', 1, 1, 30, null),
-    ('p', false, '2026-02-01', 0, 0, null, null);
+    ('a', true, null, 1, 1, 60, null, true),
+    ('b', true, '2026-01-05', 1, 1, 30, null, false),
+    ('p', false, '2026-02-01', 0, 0, null, null, false);
 insert into marts.fct_orders values
-    ('1', '2026-01-10', 10.0001, 0, 0, 10.0001, true, 'GBP'),
-    ('2', '2026-02-10', 10.0001, 0, 0, 10.0001, true, 'GBP'),
-    ('3', '2026-03-10', 10.0001, 0, 0, 10.0001, true, 'GBP');
+    ('1', '2026-01-10', 10.0001, 0, 0, 10.0001, true, 'GBP', 'a', true),
+    ('2', '2026-02-10', 10.0001, 0, 0, 10.0001, true, 'GBP', 'b', true),
+    ('3', '2026-03-10', 10.0001, 0, 0, 10.0001, true, 'GBP', null, true);
 insert into marts.fct_customer_base values
     ('2026-01-01', 'all', 'all', 1, 1, 0, 1, 1, 0, 10.0001, 0, 0, true),
     ('2026-02-01', 'all', 'all', 2, 2, 1, 1, 1, 0, 10.0001, 0, 0, true),
@@ -91,8 +118,8 @@ insert into marts.fct_customer_retention_rate values
     ('month', '2026-03-01', 'all', 'all', 2, 1, 0.5, 0.5, true, true),
     ('quarter', '2026-01-01', 'all', 'all', 0, 1, null, null, true, true);
 insert into marts.fct_customer_lifetime_value values
-    ('a', 10.0001, 1, 0, 60, null),
-    ('b', 10.0001, 1, 0, 30, null);
+    ('a', 10.0001, 1, 0, 60, null, 10.0001, 0),
+    ('b', 10.0001, 1, 0, 30, null, 10.0001, 0);
 insert into marts.fct_revenue_concentration
     select
         'all', date '2026-01-01', 'all', 'all', decile,
@@ -107,6 +134,39 @@ insert into marts.fct_loyalty_tier_moves values
     ('2026-02-01', 'all', 'all', 'none', 'bronze', 1, 1, true),
     ('2026-03-01', 'all', 'all', 'bronze', 'bronze', 2, 1, true),
     ('2026-03-01', 'all', 'all', 'none', 'bronze', 0, null, true);
+insert into marts.rpt_subscription_retention values
+    ('2026-01-01', 'all', 'all', 0, 1, 0, 10, null, null, null, true),
+    ('2026-02-01', 'all', 'all', 1, 1, 10, 10, 0, 0, 1, true),
+    ('2026-03-01', 'all', 'all', 1, 1, 10, 10, 0, 0, 1, true);
+insert into marts.fct_segment_lifetime_value values
+    ('2026-01-01', 'all', 'all', 'subscription', 0, 1, null, true),
+    ('2026-02-01', 'all', 'all', 'subscription', 1, 1, 0, true),
+    ('2026-03-01', 'all', 'all', 'subscription', 1, 1, 0, true);
+insert into marts.fct_nps_responses values
+    ('r1', 'relationship', 9, true, 'fast', 1, 3), ('r2', 'relationship', null, false, null, 0, null);
+insert into marts.fct_nps_scores values
+    ('month', '2026-02-01', 'relationship', 'all', 'all', 2, 1, 0, 1, 0.5, 0),
+    ('month', '2026-03-01', 'relationship', 'all', 'all', 0, 0, 1, 0, null, null),
+    ('all', '2026-01-01', 'relationship', 'all', 'all', 2, 1, 1, 1, 0.5, 0),
+    ('month', '2026-02-01', 'all', 'all', 'all', 2, 1, 0, 1, 0.5, 0);
+insert into marts.rpt_feedback_themes values
+    ('month', '2026-02-01', 'survey', 'delivery', 1, 1, 1, true),
+    ('month', '2026-02-01', 'survey', 'price', 1, 0, 0, true),
+    ('month', '2026-03-01', 'survey', 'delivery', 0, 0, null, true),
+    ('month', '2026-02-01', 'cancellation', 'price', 7, 7, 1, true),
+    ('all', '2026-01-01', 'survey', 'delivery', 1, 1, 1, true);
+insert into marts.fct_churn_events values
+    ('b|1', 'b', '2026-03-11', null, false, 29, 20, 0, 0, 0, null),
+    ('a|1', 'a', '2025-11-01', '2026-01-10', true, 29, 70, 0, 0, 0, 0.5);
+insert into marts.fct_churn_reasons values
+    ('2026-02-01', 'all', 'all', 'orders', 'not_given', 'lapsed', 0, 0, null, null, null, true),
+    ('2026-03-01', 'all', 'all', 'orders', 'not_given', 'lapsed', 1, 0, 29, 1, null, true);
+insert into marts.rpt_winback_candidates values ('b', 20, 0.1);
+insert into marts.fct_customer_health values
+    ('a', '2026-01-01', 50), ('a', '2026-02-01', 100), ('b', '2026-02-01', null), ('a', '2026-03-01', 0);
+insert into marts.fct_health_outcomes values
+    ('2026-01-01', 'orders', 'overall', 'good', 'all', 'all', 1, 0, 0, true),
+    ('2026-03-01', 'orders', 'overall', 'good', 'all', 'all', 1, 0, null, false);
 """
 
 
@@ -117,7 +177,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def warehouse(settings: Settings) -> Path:
-    """A build file with three orders of two customers and a guest, and the marts made from them."""
+    """A build file with three orders, a subscription and two responses, and the marts made from them."""
     settings.warehouse.mkdir()
     with duckdb.connect(str(settings.build_database)) as connection:
         create_raw(connection)
@@ -129,6 +189,27 @@ def warehouse(settings: Settings) -> Path:
                 customer_id=customer,
                 ordered_at=f"2026-{day}",
                 gross_amount=Decimal("10.0001"),
+            )
+        insert(
+            connection,
+            "subscriptions",
+            subscription_id="s",
+            customer_id="a",
+            billing_interval="year",
+            amount=Decimal(150),
+            discount_amount=Decimal(30),
+            started_on="2026-01-10",
+        )
+        answers: list[tuple[str, str, int | None]] = [("r1", "2026-02-11", 9), ("r2", "2026-03-01", None)]
+        for response, day, score in answers:
+            insert(
+                connection,
+                "survey_responses",
+                response_id=response,
+                customer_id="a",
+                survey="relationship",
+                responded_at=day,
+                score=score,
             )
         note_loads(connection)
         create_marts(connection)
@@ -1100,6 +1181,104 @@ def test_good_marts_give_no_finding(find_marts: Callable[..., list[Finding]]) ->
             "update marts.fct_customer_lifetime_value set tenure_days = -1 where customer_id = 'a'",
             "tenure_days is not negative",
         ),
+        (
+            # The sum is right, but it is somebody else's.
+            "fct_customer_lifetime_value",
+            "update marts.fct_orders set customer_id = if(order_id = '1', 'b', 'a') where order_id < '3'; "
+            "update marts.fct_orders set gross_amount = 10.1 where order_id = '1'; "
+            "update marts.fct_customer_lifetime_value set gross_revenue = 10.1 where customer_id = 'a'",
+            "Each customer brought what his orders brought",
+        ),
+        (
+            "fct_customer_lifetime_value",
+            "update marts.fct_orders set refunded_amount = 5 where order_id = '1'",
+            "Each customer brought what his orders brought",
+        ),
+        (
+            "rpt_subscription_retention",
+            "update marts.rpt_subscription_retention set closing_customers = 2 where month = '2026-03-01'",
+            "Subscribers and MRR are those whose subscriptions run, as landed",
+        ),
+        (
+            "rpt_subscription_retention",
+            "update marts.rpt_subscription_retention set closing_mrr = 120 where month = '2026-03-01'",
+            "Subscribers and MRR are those whose subscriptions run, as landed",
+        ),
+        (
+            "rpt_subscription_retention",
+            "update raw.subscriptions set ended_on = '2026-03-31'",
+            "Subscribers and MRR are those whose subscriptions run, as landed",
+        ),
+        (
+            "rpt_subscription_retention",
+            "update marts.rpt_subscription_retention set logo_churn_rate = null where opening_customers = 1",
+            "Complete periods with customers have their rates",
+        ),
+        (
+            "fct_segment_lifetime_value",
+            "update marts.fct_segment_lifetime_value set churn_rate = 1.2 where starting_customers = 1",
+            "churn_rate is a share",
+        ),
+        (
+            "fct_nps_responses",
+            "delete from marts.fct_nps_responses where response_id = 'r2'",
+            "Responses and their scores are those that were landed",
+        ),
+        (
+            "fct_nps_responses",
+            "update marts.fct_nps_responses set score = 6 where response_id = 'r1'",
+            "Responses and their scores are those that were landed",
+        ),
+        (
+            "fct_nps_scores",
+            "update marts.fct_nps_scores set responses = 2 where responses = 1",
+            "The scores of each survey count all of its responses",
+        ),
+        (
+            "fct_nps_scores",
+            "delete from marts.fct_nps_scores where survey = 'relationship'",
+            "The scores of each survey count all of its responses",
+        ),
+        (
+            "rpt_feedback_themes",
+            "update marts.fct_nps_responses set comment_text = 'late' where response_id = 'r2'",
+            "The months hold the comments of the responses",
+        ),
+        (
+            "fct_churn_events",
+            "update marts.fct_churn_events set is_reactivated = true where customer_id = 'b'",
+            "Whoever is no longer active has left",
+        ),
+        (
+            "fct_churn_events",
+            "update marts.fct_churn_events set churned_on = '2026-04-01' where customer_id = 'b'",
+            "Departures after the last day known",
+        ),
+        (
+            "fct_churn_reasons",
+            "update marts.fct_churn_reasons set reason_share = 1.5 where churn_events = 1",
+            "reason_share is a share",
+        ),
+        (
+            "rpt_winback_candidates",
+            "insert into marts.rpt_winback_candidates values ('a', 3, 0.2)",
+            "Those to win back are those who left and have not returned",
+        ),
+        (
+            "fct_customer_health",
+            "delete from marts.fct_customer_health where customer_id = 'b'",
+            "Whoever is active at the end of a month has a state of health",
+        ),
+        (
+            "fct_customer_health",
+            "update marts.fct_customer_health set health_score = 101 where health_score = 100",
+            "health_score lies between 0 and 100",
+        ),
+        (
+            "fct_health_outcomes",
+            "update marts.fct_health_outcomes set churn_rate = null",
+            "Complete periods with customers have their rates",
+        ),
     ],
 )
 def test_marts_that_contradict(
@@ -1125,7 +1304,7 @@ def test_refunds_of_unknown_orders_and_of_prospects_are_no_contradiction(
     -- A prospect whose order of January went back in part as a return that is not counted.
     insert into intermediate.int_customer_months values ('p', 3), ('a', 10.0001);
     update marts.fct_customer_base set net_revenue = 13.0001 where month = '2026-01-01';
-    insert into marts.fct_orders values ('4', '2026-01-20', 3, 0, 0, 3, false, 'GBP');
+    insert into marts.fct_orders values ('4', '2026-01-20', 3, 0, 0, 3, false, 'GBP', 'p', true);
     insert into raw.orders (order_id, ordered_at, gross_amount, _file_sequence, _source_row, _row_key)
     values ('4', '2026-01-20', 3, 1, 4, '4');
     """
@@ -1139,7 +1318,7 @@ def test_converted_amounts_are_not_compared_with_raw_but_their_number_is(
     update raw.orders set currency = 'USD' where order_id <> '1';
     update marts.fct_orders set original_currency = 'USD', gross_amount = 7 where order_id <> '1';
     """
-    assert find_marts(change) == []
+    assert find_marts(change, mart="fct_orders") == []
     finding = only(
         find_marts(
             "update marts.fct_orders set original_currency = 'GBP' where order_id = '2'", mart="fct_orders"
@@ -1152,14 +1331,56 @@ def test_converted_amounts_are_not_compared_with_raw_but_their_number_is(
     }
 
 
-def test_an_earlier_day_is_not_compared_with_raw(find_marts: Callable[..., list[Finding]]) -> None:
+@pytest.mark.parametrize("mart", ["fct_orders", "fct_nps_responses"])
+def test_an_earlier_day_is_not_compared_with_raw(find_marts: Callable[..., list[Finding]], mart: str) -> None:
     assert (
         find_marts(
             "update intermediate.int_settings set as_of_date = '2026-03-31', last_event_on = '2026-04-30'; "
-            "update marts.fct_orders set gross_amount = 7"
+            "update marts.fct_orders set gross_amount = 7; update marts.fct_nps_responses set score = 7",
+            mart=mart,
         )
         == []
     )
+
+
+def test_subscriptions_as_landed_and_as_built(find_marts: Callable[..., list[Finding]]) -> None:
+    """Free ones, later ones and the earlier of two overlapping periods are no subscribers."""
+    change = """
+    insert into raw.subscriptions
+        (subscription_id, customer_id, billing_interval, amount, started_on, ended_on, _file_sequence,
+            _source_row, _row_key)
+    values
+        ('free', 'c', 'month', 0, '2026-01-01', null, 1, 2, 'free'),
+        ('later', 'd', 'month', 9, '2026-04-01', null, 1, 3, 'later'),
+        ('moved', 'e', 'month', 9, '2026-01-01', null, 1, 4, 'moved 1'),
+        ('moved', 'e', 'month', 9, '2026-02-01', '2026-03-01', 1, 5, 'moved 2'),
+        -- Told again, and then with an end.
+        ('ended', 'f', 'month', 9, '2026-02-01', null, 1, 6, 'ended'),
+        ('ended', 'f', 'month', 9, '2026-02-01', '2026-03-31', 2, 1, 'ended');
+    """
+    assert find_marts(change, mart="rpt_subscription_retention") == []
+    # The amount of another currency was converted.
+    change = """
+    update raw.subscriptions set currency = 'USD' where subscription_id = 's';
+    update marts.rpt_subscription_retention set closing_mrr = 7 where month = '2026-03-01';
+    """
+    assert find_marts(change, mart="rpt_subscription_retention") == []
+
+
+@pytest.mark.parametrize(("mrr", "found"), [(1600, 1), (1400, 0), (700, 0), (600, 1)])
+def test_a_month_with_unlikely_mrr(find_marts: Callable[..., list[Finding]], mrr: int, found: int) -> None:
+    change = f"""
+    delete from marts.rpt_subscription_retention;
+    insert into marts.rpt_subscription_retention
+    select
+        month, 'all', 'all', 50, 50, 1000, if(month = '2026-03-01', {mrr}, 1000), 0, 0, 1,
+        month < '2026-04-01'
+    from range(date '2025-09-01', date '2026-05-01', interval 1 month) as months(month);
+    """
+    findings = find_marts(change, mart="rpt_subscription_retention")
+    assert [finding.observed for finding in findings if finding.severity is Severity.WARNING] == [
+        f"{mrr}.0000"
+    ] * found
 
 
 def test_versions_of_an_order_are_one_order(find_marts: Callable[..., list[Finding]]) -> None:
