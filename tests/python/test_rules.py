@@ -306,6 +306,16 @@ def test_what_spreadsheets_do_is_no_mistake(rules: Path) -> None:
     check_rules(rules.parent)
 
 
+def test_nothing_is_built_by_malformed_rules(tmp_path: Path, rules: Path) -> None:
+    edit(rules / "nps_bands.csv", "passive,7,8", "passive,7,eight")
+    settings = Settings(tmp_path / "wh", rules.parent)
+    settings.warehouse.mkdir()
+    duckdb.connect(str(settings.build_database)).close()
+    with pytest.raises(ConfigurationError, match=r"nps_bands.csv, line 3, column maximum_score: 'eight'"):
+        build(settings)
+    assert [path.name for path in settings.warehouse.iterdir()] == ["build.duckdb"]
+
+
 def test_a_message_has_an_end(rules: Path) -> None:
     (rules / "nps_bands.csv").write_text(
         "band,minimum_score,maximum_score\n" + "".join(f"b{number},x,y\n" for number in range(10)), "utf-8"
