@@ -1,7 +1,8 @@
--- Grain: one row per customer who left and has not come back, ranked by what winning him back promises: the value lost
--- with him x the rate at which people who left for his reason, and had stayed away as long as he has, came back within
--- the next winback_window_days. The rates are of our own history, of departures long enough ago to know; a group of
--- few departures leans on all departures of its basis, as if it had seen winback_smoothing_events more of them.
+-- Grain: one row per customer who left and is not active again, by a subscription or by orders, ranked by what
+-- winning him back promises: the value lost with him x the rate at which people who left for his reason, and had
+-- stayed away as long as he has, came back within the next winback_window_days. The rates are of our own history,
+-- of departures long enough ago to know; a group of few departures leans on all departures of its basis, as if it
+-- had seen winback_smoothing_events more of them.
 
 with events as (
     select * from {{ ref('fct_churn_events') }}
@@ -13,6 +14,12 @@ ages as (
         minimum_days_away,
         lead(minimum_days_away) over (order by minimum_days_away) as next_minimum_days_away
     from {{ ref('winback_ages') }}
+),
+
+active_customers as (
+    select customer_id
+    from {{ ref('int_customer_spells') }}
+    where active_until is null
 ),
 
 settings as (
@@ -58,15 +65,17 @@ observed_of_basis as (
     group by basis, time_away
 ),
 
+-- Who ended a subscription and is active by his orders need not be won back.
 candidates as (
-    select *
+    select numbered.*
     from (
         select
             *,
             row_number() over (partition by customer_id order by spell_number desc) as recency
         from events
     ) as numbered
-    where recency = 1 and not is_reactivated
+    left join active_customers on numbered.customer_id = active_customers.customer_id
+    where numbered.recency = 1 and not numbered.is_reactivated and active_customers.customer_id is null
 ),
 
 rated as (
@@ -121,7 +130,6 @@ final as (
         cast(plan as {{ dbt.type_string() }}) as plan,
         cast(main_feature as {{ dbt.type_string() }}) as main_feature,
         cast(last_nps_category as {{ dbt.type_string() }}) as last_nps_category,
-        cast(is_still_ordering as boolean) as is_still_ordering,
         cast(tenure_months as {{ dbt.type_bigint() }}) as tenure_months,
         cast(mrr_lost as {{ type_money() }}) as mrr_lost,
         cast(value_lost as {{ type_money() }}) as value_lost,

@@ -1,7 +1,8 @@
 -- Grain: one row per month, basis, component (`overall`, and each component of health), band and segment: of the
 -- customers who stood in the band at the month-end, how many left within health_outcome_days? It tells whether the
--- score predicts, and which of its drivers does. Former subscribers who only order are left out: in the churn
--- database they have left already. For the customers themselves see fct_customer_health.
+-- score predicts, and which of its drivers does. Who had given notice by then is left out: that he leaves is known,
+-- and no prediction. Former subscribers who only order are left out too: in the churn database they have left
+-- already. For the customers themselves see fct_customer_health.
 
 with health as (
     select *
@@ -11,6 +12,12 @@ with health as (
 
 churn_spells as (
     select * from {{ ref('int_churn_spells') }}
+),
+
+periods as (
+    select *
+    from {{ ref('int_subscription_periods') }}
+    where is_paid
 ),
 
 months as (
@@ -70,6 +77,21 @@ spine as (
     cross join segment_values
 ),
 
+-- All that he pays for on the day is cancelled.
+notices as (
+    select
+        health.customer_id,
+        health.month
+    from health
+    inner join periods
+        on
+            health.customer_id = periods.customer_id
+            and health.observed_until >= periods.started_on
+            and (periods.ended_on is null or periods.ended_on > health.observed_until)
+    group by health.customer_id, health.month
+    having min(case when periods.cancel_requested_on <= health.observed_until then 1 else 0 end) = 1
+),
+
 -- All bands at once, so that the customers are summed up once and not per component.
 combinations as (
     select
@@ -96,6 +118,8 @@ combinations as (
         on health.customer_id = churn_spells.customer_id and health.spell_number = churn_spells.spell_number
     inner join segments on health.customer_id = segments.customer_id
     cross join settings
+    left join notices on health.customer_id = notices.customer_id and health.month = notices.month
+    where notices.customer_id is null
     group by
         health.month,
         health.churn_basis,

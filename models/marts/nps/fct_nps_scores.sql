@@ -300,12 +300,13 @@ final as (
         end as response_rate,
         cast(nps as {{ type_ratio() }}) as nps,
         cast(standard_error as {{ type_ratio() }}) as standard_error,
-        -- Nobody can score outside -100 and 100.
+        -- Nobody can score outside -100 and 100. Votes that all agree have no error to reckon with: that is no
+        -- certainty.
         cast(
-            case when nps is not null then greatest(nps - 1.959964 * standard_error, -100) end as {{ type_ratio() }}
+            case when standard_error > 0 then greatest(nps - 1.959964 * standard_error, -100) end as {{ type_ratio() }}
         ) as nps_lower_95,
         cast(
-            case when nps is not null then least(nps + 1.959964 * standard_error, 100) end as {{ type_ratio() }}
+            case when standard_error > 0 then least(nps + 1.959964 * standard_error, 100) end as {{ type_ratio() }}
         ) as nps_upper_95,
         cast(previous_nps as {{ type_ratio() }}) as previous_nps,
         cast(nps - previous_nps as {{ type_ratio() }}) as nps_change,

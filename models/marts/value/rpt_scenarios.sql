@@ -100,7 +100,11 @@ changed as (
     select
         *,
         observed_annual_retention_rate * (1 + retention_change) > 1 as is_retention_capped,
-        least(1, observed_annual_retention_rate * (1 + retention_change)) as annual_retention_rate,
+        -- least() alone would turn what nobody knows into 1.
+        case
+            when observed_annual_retention_rate is not null
+                then least(1, observed_annual_retention_rate * (1 + retention_change))
+        end as annual_retention_rate,
         observed_monthly_value * (1 + price_change) as monthly_value
     from assumed
 ),

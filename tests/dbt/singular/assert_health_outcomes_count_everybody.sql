@@ -1,4 +1,5 @@
--- Fails for a month, basis, component and segment type whose bands together are not the customers with a known basis.
+-- Fails for a month, basis, component and segment type whose bands together are not the customers with a known basis,
+-- less those who have given notice: as many as `overall` says, and no more than there are.
 
 with outcomes as (
     select
@@ -24,4 +25,21 @@ health as (
 select outcomes.*
 from outcomes
 left join health on outcomes.month = health.month and outcomes.churn_basis = health.churn_basis
-where outcomes.customers <> coalesce(health.customers, 0)
+left join outcomes as overall
+    on
+        outcomes.month = overall.month
+        and outcomes.churn_basis = overall.churn_basis
+        and outcomes.segment_type = overall.segment_type
+        and overall.component = 'overall'
+left join outcomes as everybody
+    on
+        outcomes.month = everybody.month
+        and outcomes.churn_basis = everybody.churn_basis
+        and everybody.segment_type = 'all'
+        and everybody.component = 'overall'
+where
+    outcomes.customers <> overall.customers
+    or outcomes.customers <> everybody.customers
+    or outcomes.customers > coalesce(health.customers, 0)
+    -- Nobody gives notice of his next order.
+    or (outcomes.churn_basis = 'orders' and outcomes.customers <> coalesce(health.customers, 0))
