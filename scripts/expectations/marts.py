@@ -774,6 +774,7 @@ where greatest("churned_on", coalesce("reactivated_on", "churned_on")) > (
 
 
 def _winback_candidates() -> Iterator[Expectation]:
+    # Returned by orders as well: a subscription alone tells of the departure, not of who is active.
     yield _agree(
         "Those to win back are those who left and have not returned",
         {
@@ -781,7 +782,11 @@ def _winback_candidates() -> Iterator[Expectation]:
 """,
             "fct_churn_events": """select count(distinct "customer_id")
             from "marts"."fct_churn_events"
-            where not "is_reactivated"
+            where
+                not "is_reactivated"
+                and "customer_id" in (
+                    select "customer_id" from "marts"."dim_customers" where not "is_active"
+                )
 """,
         },
         tolerance="0",
