@@ -35,7 +35,7 @@ vars:
   reporting_currency: GBP
   as_of_date: 2011-12-09
   active_window_days: 120
-  bargain_discounted_share: 0.25
+  affinity_minimum_support: 0.25
   segments: [country, plan]
 timestamps: utc
 max_reject_share: 0.5
@@ -61,7 +61,7 @@ tables:
         "reporting_currency": "GBP",
         "as_of_date": "2011-12-09",
         "active_window_days": "120",
-        "bargain_discounted_share": "0.25",
+        "affinity_minimum_support": "0.25",
         "segments": "country,plan",
     }
     assert (adapter.timestamps_are_utc, adapter.max_reject_share) == (True, 0.5)
