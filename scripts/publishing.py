@@ -266,12 +266,23 @@ def _read_marts(connection: duckdb.DuckDBPyConnection) -> list[_Mart]:
 
 
 def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """As-of date, currency and time zone, source and batch of what was built."""
+    """As-of date, currency and time zone, source and batch of what was built, and how many rows were refused.
+
+    Rows are those of the current loads: of a corrected file only its last delivery counts.
+    """
     try:
         company = connection.execute(
             "select as_of_date, reporting_currency, business_timezone from build.intermediate.int_settings"
         ).fetchone()
-        load = connection.execute("select max(source_name), max(batch_id) from build.raw.loads").fetchone()
+        load = connection.execute(
+            """
+            select
+                max(source_name), max(batch_id),
+                cast(coalesce(sum(rows_read) filter (where is_current), 0) as bigint),
+                cast(coalesce(sum(rows_rejected) filter (where is_current), 0) as bigint)
+            from build.raw.loads
+            """
+        ).fetchone()
     except duckdb.CatalogException as error:
         raise ConfigurationError(
             f"The build file is not complete: {str(error).splitlines()[0]} "
@@ -282,8 +293,17 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             "The build file knows no as-of date: it was built from no events at all. "
             "Land orders or subscriptions, then build."
         )
-    names = ("as_of_date", "reporting_currency", "business_timezone", "source_name", "batch_id")
-    return dict(zip(names, (company[0].isoformat(), *company[1:], *(load or (None, None))), strict=True))
+    names = (
+        "as_of_date",
+        "reporting_currency",
+        "business_timezone",
+        "source_name",
+        "batch_id",
+        "rows_read",
+        "rows_rejected",
+    )
+    values = (company[0].isoformat(), *company[1:], *(load or (None, None, 0, 0)))
+    return dict(zip(names, values, strict=True))
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, mart: _Mart, parquet: Path) -> None:
@@ -445,6 +465,7 @@ def rollback_command(run_id: str | None, only_list: bool) -> None:
     with warehouse_lock(settings, "rollback"):
         publication = rollback(settings, run_id)
     click.echo(f"Readers have {publication.run_id} again: {settings.analytics_database}")
+    click.echo("This lasts until the next night publishes again: correct the cause before that.")
 
 
 def _listing(settings: Settings) -> str:

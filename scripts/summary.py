@@ -66,7 +66,10 @@ def summarize(settings: Settings) -> str:
         return ""
     marts = publication.manifest["marts"]
     currency = publication.manifest["reporting_currency"]
-    figures = format_headlines(read_headlines(publication), currency)
+    figures = [
+        *format_headlines(read_headlines(publication), currency),
+        *format_rejects(publication.manifest),
+    ]
     width = max(len(name) for name, _ in figures)
     table = "\n".join(f"  {name:<{width}}  {value}" for name, value in figures)
     return "\n\n".join(
@@ -129,6 +132,15 @@ def format_headlines(figures: Headlines, currency: str) -> list[tuple[str, str]]
     share_of_best = "no complete period yet" if top is None else f"{_percent(top)} of revenue"
     lines.append(("Best 20 % of customers", share_of_best))
     return lines
+
+
+def format_rejects(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """A line on refused rows, which are in no figure; none for publications that do not tell of them."""
+    read, rejected = manifest.get("rows_read"), manifest.get("rows_rejected")
+    if not read or rejected is None:
+        return []
+    share = f" ({_percent(rejected / read)}), see raw.rejects" if rejected else ""
+    return [("Rejected", f"{rejected:,} of {read:,} rows{share}")]
 
 
 def query_command(settings: Settings) -> str:

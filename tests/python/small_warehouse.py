@@ -53,7 +53,10 @@ def land(settings: Settings, batch_id: int, business_timezone: str = "UTC") -> N
             f"""
             create schema if not exists raw;
             create or replace table raw.loads as
-                select cast({batch_id} as bigint) as batch_id, 'shop' as source_name;
+                select
+                    cast({batch_id} as bigint) as batch_id, 'shop' as source_name,
+                    unnest([1500, 1692]) as rows_read, unnest([1400, 72]) as rows_rejected,
+                    unnest([false, true]) as is_current;
             create or replace table raw.settings as
                 select 'business_timezone' as name, '{business_timezone}' as value;
             """

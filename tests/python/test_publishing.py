@@ -140,6 +140,7 @@ def test_manifest_says_what_it_was_made_from(settings: Settings) -> None:
     assert manifest["as_of_date"] == "2011-03-09"
     assert manifest["reporting_currency"] == "GBP"
     assert (manifest["source_name"], manifest["batch_id"]) == ("shop", 1)
+    assert (manifest["rows_read"], manifest["rows_rejected"]) == (1692, 72)
     assert manifest["fingerprint"] == "abc"
     assert manifest["tools"]["duckdb"] == duckdb.__version__
     assert datetime.fromisoformat(manifest["published_at"]).utcoffset() is not None
@@ -398,6 +399,7 @@ def test_command_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> No
     outcome = runner.invoke(rollback_command)
     assert outcome.exit_code == 0
     assert first in outcome.stdout
+    assert "lasts until the next night publishes again" in outcome.stdout
     assert published_numbers(settings) == {1}
     assert runner.invoke(publish_command, ["--keep", "0"]).exit_code == 2
     assert not os.path.lexists(settings.warehouse / ".lock.json")

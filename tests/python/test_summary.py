@@ -15,7 +15,14 @@ from small_warehouse import make_warehouse
 
 from scripts.publishing import publish
 from scripts.settings import Settings
-from scripts.summary import Headlines, format_headlines, query_command, read_headlines, summarize
+from scripts.summary import (
+    Headlines,
+    format_headlines,
+    format_rejects,
+    query_command,
+    read_headlines,
+    summarize,
+)
 
 RUN = "20261121T203000Z"
 
@@ -54,7 +61,7 @@ def test_figures_come_from_the_published_file(settings: Settings) -> None:
 
 
 def test_summary_as_a_whole(settings: Settings) -> None:
-    assert summarize(settings).splitlines()[:10] == [
+    assert summarize(settings).splitlines()[:11] == [
         f"Published {RUN}, 4 marts from shop: {settings.analytics_database}",
         "",
         "  As of                    2011-03-09",
@@ -64,6 +71,8 @@ def test_summary_as_a_whole(settings: Settings) -> None:
         "    of guests              750.75 GBP (20.0 %) in 30 orders",
         "  Retention rate, 2011-02  70.0 % of 50 active at its start",
         "  Best 20 % of customers   74.6 % of revenue",
+        # Of the delivery that a corrected one replaced, nothing.
+        "  Rejected                 72 of 1,692 rows (4.3 %), see raw.rejects",
         "",
     ]
 
@@ -76,6 +85,11 @@ def test_what_the_data_does_not_say_is_told(settings: Settings) -> None:
     assert "  of guests" not in lines
     lines = dict(format_headlines(replace(young, guest_orders=1, customer_revenue=Decimal(0)), "EUR"))
     assert lines["  of guests"] == "0.00 EUR in 1 order"
+
+
+def test_rejects_are_told_in_every_case_that_is_known() -> None:
+    assert format_rejects({"rows_read": 1692, "rows_rejected": 0}) == [("Rejected", "0 of 1,692 rows")]
+    assert format_rejects({}) == []
 
 
 def test_nothing_published(tmp_path: Path) -> None:
