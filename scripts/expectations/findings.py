@@ -33,8 +33,10 @@ class Finding:
 
     @property
     def headline(self) -> str:
-        """One line for a log."""
-        return f"{self.table}: {self.expectation}: {self.observed}"
+        """One line for a log. Some expectations are named after what should be, some after what should not:
+        only what was expected and what was observed tell which.
+        """
+        return f"{self.table}: {self.expectation}; expected: {self.expected}, observed: {self.observed}"
 
     def __str__(self) -> str:
         lines = [

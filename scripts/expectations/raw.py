@@ -35,9 +35,12 @@ ROWS_NEEDED = 50
 # A week (month) within a third of the smallest and three times the largest of those before it is ordinary.
 ORDINARY_VOLUME_FACTOR = 3
 
-# A table that falls silent for longer than this, and than twice its longest silence in a year, has stopped
-# arriving; after half a year it is history and no longer news.
-SILENT_DAYS = 7
+# A table that falls silent for longer than this has stopped arriving, unless silences are usual for it: twice
+# its longest of a year, and five times one that it exceeds one time in twenty, are. After half a year it is
+# history and no longer news.
+SILENT_DAYS = 14
+USUAL_SILENCE_QUANTILE = 0.95
+USUAL_SILENCE_FACTOR = 5
 SILENCE_COMPARED_DAYS = 365
 SILENCE_IS_HISTORY_DAYS = 180
 EVENT_DAYS_NEEDED = 10
@@ -45,6 +48,7 @@ EVENT_DAYS_NEEDED = 10
 # A feed used to be so many days old when it was loaded; three times that, and a week, is late.
 BATCHES_NEEDED = 3
 LATE_FACTOR = 3
+LATE_DAYS = 7
 
 # The share of empty values of a column may move by so much from one month to the next.
 NULL_SHARE_DRIFT = 0.15
@@ -213,7 +217,7 @@ having count(*) {past} >= {PERIODS_NEEDED} and median("number") {past} >= {ROWS_
 
 def _silence(table: str, column: str, as_of: date) -> Expectation:
     return figure(
-        "The table still arrives: days without a row, up to the last day known",
+        "Days without a row, up to the last day known",
         f"""with "days" as (
     select distinct cast({identifier(column)} as date) as "day"
     from "raw".{identifier(table)}
@@ -226,13 +230,18 @@ def _silence(table: str, column: str, as_of: date) -> Expectation:
 )
 select
     date '{as_of}' - max("day") as "observed",
-    greatest({SILENT_DAYS}, 2 * max("gap")) as "highest",
+    greatest(
+        {SILENT_DAYS},
+        2 * max("gap"),
+        {USUAL_SILENCE_FACTOR} * quantile_disc("gap", {USUAL_SILENCE_QUANTILE})
+    ) as "highest",
     max("day") as "latest row",
     max("gap") as "longest silence in the year before"
 from "gaps"
 having count(*) >= {EVENT_DAYS_NEEDED} and date '{as_of}' - max("day") <= {SILENCE_IS_HISTORY_DAYS}""",
         Severity.WARNING,
-        expected=f"at most {SILENT_DAYS}, or twice the longest silence in a year",
+        expected=f"at most {SILENT_DAYS}, twice the longest silence of a year, or {USUAL_SILENCE_FACTOR} "
+        "times a usual one",
         todo="The export of this table has probably stopped, while others reach further. Ask its supplier.",
     )
 
@@ -258,13 +267,13 @@ def _lateness(table: str, column: str) -> Expectation:
 )
 select
     max("age") filter (where "place" = 1) as "observed",
-    median("age") filter (where "place" > 1) * {LATE_FACTOR} + {SILENT_DAYS} as "highest",
+    median("age") filter (where "place" > 1) * {LATE_FACTOR} + {LATE_DAYS} as "highest",
     max("latest") as "latest row",
     count(*) - 1 as "loads compared"
 from "known"
 having count(*) > {BATCHES_NEEDED}""",
         Severity.WARNING,
-        expected=f"at most {LATE_FACTOR} times what it used to be, and {SILENT_DAYS} days",
+        expected=f"at most {LATE_FACTOR} times what it used to be, and {LATE_DAYS} days",
         todo="Files arrive, but without new events: the supplier exports an old state. Ask for the "
         "missing days.",
     )
@@ -555,9 +564,9 @@ where "found"."rows_found" <> coalesce("noted"."rows_noted", 0)""",
         (REJECT_SHARE_ACCIDENT, Severity.CRITICAL),
     ):
         yield figure(
-            "Few rows of the last batch were rejected"
+            "Share of the rows of the last batch that were rejected"
             if severity is Severity.WARNING
-            else "Most rows of the last batch were accepted",
+            else "Share of the rows of the last batch that were rejected, as an accident",
             f"""select
     round(sum("rows_rejected") / sum("rows_read"), 4) as "observed",
     {bound} as "highest",

@@ -888,6 +888,8 @@ def test_shares_of_rejected_rows(
     findings = find_raw(fill_orders, ledger=ledger)
     assert sorted(str(finding.severity) for finding in findings) == severities
     for finding in findings:
+        # A line of the log says what was hoped for and what was found.
+        assert finding.headline.endswith(f"expected: {finding.expected}, observed: {finding.observed}")
         assert Decimal(finding.observed) == Decimal(rejected) / 1000
         assert finding.sample[0]["rows rejected"] == str(rejected)
 
@@ -946,22 +948,40 @@ def test_a_month_with_many_rows(find_raw: Callable[..., list[Finding]]) -> None:
 def test_a_table_that_no_longer_arrives(find_raw: Callable[..., list[Finding]]) -> None:
     def fill(connection: duckdb.DuckDBPyConnection) -> None:
         fill_orders(connection)
-        # Every third day, and none for the last ten.
+        # Every third day, and none for the last seventeen.
         insert_days(
-            connection, "refunds", "refunded_at", 200, per_day=1, until=AS_OF - timedelta(days=10), amount="5"
+            connection, "refunds", "refunded_at", 200, per_day=1, until=AS_OF - timedelta(days=17), amount="5"
         )
         connection.execute(
-            "delete from raw.refunds where date_diff('day', date '2026-03-21', refunded_at) % 3 <> 0"
+            "delete from raw.refunds where date_diff('day', date '2026-03-14', refunded_at) % 3 <> 0"
         )
 
         # That there were none for a year is too long ago to be an excuse.
         insert(connection, "refunds", refund_id="old", refunded_at="2024-06-01", amount=5)
 
-    finding = only(find_raw(fill), "The table still arrives")
+    finding = only(find_raw(fill), "Days without a row")
     assert finding.table == "raw.refunds"
-    assert finding.observed == "10"
-    assert finding.expected == "at most 7"
-    assert finding.sample == ({"latest row": "2026-03-21", "longest silence in the year before": "3"},)
+    assert finding.observed == "17"
+    assert finding.expected == "at most 15"
+    assert finding.sample == ({"latest row": "2026-03-14", "longest silence in the year before": "3"},)
+    assert finding.headline == (
+        "raw.refunds: Days without a row, up to the last day known; expected: at most 15, observed: 17"
+    )
+
+
+def test_a_small_shop_wins_nobody_for_a_while(find_raw: Callable[..., list[Finding]]) -> None:
+    """Two sign-ups in nine days, and none for the last seventeen."""
+
+    def fill(connection: duckdb.DuckDBPyConnection) -> None:
+        fill_orders(connection)
+        insert_days(
+            connection, "refunds", "refunded_at", 350, per_day=1, until=AS_OF - timedelta(days=17), amount="5"
+        )
+        connection.execute(
+            "delete from raw.refunds where date_diff('day', refunded_at, date '2026-03-14') % 9 not in (0, 4)"
+        )
+
+    assert find_raw(fill) == []
 
 
 def test_a_table_that_is_often_silent_may_be(find_raw: Callable[..., list[Finding]]) -> None:
