@@ -355,6 +355,9 @@ def _date(node: _Node) -> date:
 
 
 def _variables(node: _Node, declared: dict[str, Any]) -> dict[str, str]:
+    if isinstance(node.node, yaml.ScalarNode) and node.value() is None:
+        # `vars:` whose members are all commented out, as `new-source` may write it.
+        return {}
     result = {}
     for name, value in node.entries(declared, "var").items():
         result[name] = _variable(name, value, declared[name])

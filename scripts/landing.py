@@ -13,15 +13,16 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import click
 import duckdb
 
-from scripts.adapters import Adapter, Files, Postgres, TableMapping, load_adapter, nearest
+from scripts.adapters import Adapter, Files, Postgres, TableMapping, load_adapter, nearest, project_variables
 from scripts.contract import LANDING_COLUMNS, TABLES, Table, stored_name
 from scripts.errors import ConfigurationError, LandingError
 from scripts.locking import warehouse_lock
@@ -131,7 +132,30 @@ def land(
         result = _Landing(settings, adapter, folder, moment, connection, sandbox).run()
     for message in result.messages:
         LOGGER.info("%s", message)
+    assumed = _assumed_settings(adapter, project_variables(settings))
+    if assumed:
+        LOGGER.warning("%s", assumed)
+        result = replace(result, messages=(*result.messages, assumed))
     return result
+
+
+def _assumed_settings(adapter: Adapter, defaults: dict[str, Any]) -> str:
+    """A message on the defaults that a company hardly means without having said so; empty if there are none.
+
+    Amounts under a wrong currency look right.
+    """
+    effects = {
+        "reporting_currency": "amounts are called {}",
+        "business_timezone": "days and months are cut in {}",
+    }
+    missing = [name for name in effects if name not in adapter.variables]
+    if not missing:
+        return ""
+    told = " and ".join(effects[name].format(defaults.get(name)) for name in missing)
+    return (
+        f"{adapter.path.name} does not say {' and '.join(missing)}, so {told}, the project's "
+        f"default{'s' if len(missing) > 1 else ''}: say {'them' if len(missing) > 1 else 'it'} under `vars:`."
+    )
 
 
 def data_folder(adapter: Adapter, data: Path | None) -> Path:
@@ -284,7 +308,8 @@ class _Landing:
             counts[name] = TableCounts(**count, files_unchanged=counts[name].files_unchanged)
             if count["rejected"]:
                 self.messages.append(
-                    f"{name}: {count['rejected']:,} rows rejected; raw.rejects has the reasons"
+                    f"{name}: {count['rejected']:,} row{'' if count['rejected'] == 1 else 's'} rejected; "
+                    "raw.rejects has the reasons"
                 )
         return LandingResult(self.adapter.name, batch_id, counts, tuple(self.messages), changed)
 

@@ -221,12 +221,25 @@ def _unconverted(column: Column, text: str) -> str:
     too_long = "when isfinite(try_cast({0} as double)) and not contains({0}, '_') then {1}"
     if column.kind is Kind.INTEGER:
         return f"case {too_long.format(text, literal(' is not a whole number'))} else ' is not a number' end"
-    comma = literal(r"[+-]?[0-9][0-9.' ]*,[0-9]+")
-    hint = literal(f" has a decimal comma: map it with replace({column.name}, ',', '.')")
+    comma = literal(r"[+-]?[0-9][0-9.'\s\x{00A0}\x{202F}]*,[0-9]+")
+    hint = literal(
+        f" has a decimal comma: map it with {decimal_comma_sql(column.name)}, the file's column in place of "
+        f"{column.name}"
+    )
     return f"""case
             when regexp_full_match({text}, {comma}) then {hint}
             {too_long.format(text, literal(" has too many digits"))}
             else ' is not a number' end"""
+
+
+def decimal_comma_sql(text: str, thousands: str = "'") -> str:
+    r"""SQL that makes `1.050,00`, `1 050,00`, `4.516,1` and `125,16` numbers with a decimal point.
+
+    `thousands` are the marks between thousands, besides the point and spaces, also those that do not break.
+    A mark goes only before three digits: 125.16 among decimal commas must not become 12516.
+    """
+    marks = literal(rf"[.{thousands}\s\x{{00A0}}\x{{202F}}]([0-9]{{3}})\b")
+    return f"replace(regexp_replace({text}, {marks}, '\\1', 'g'), ',', '.')"
 
 
 def _range_rules(column: Column, value: str, shown: str) -> list[tuple[str, str]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import re
 import stat
 from collections import Counter
 from datetime import date, datetime, timedelta
@@ -30,6 +32,10 @@ from scripts.raw_rules import row_key_sql
 from scripts.settings import PROJECT_ROOT, Settings
 
 SHARED = Path(os.environ.get("TENURE_SHARED", PROJECT_ROOT.parent / "shared"))
+
+
+# An adapter that says these two is not told about the project's defaults.
+BOTH_SAID = "vars: {reporting_currency: GBP, business_timezone: Europe/London}"
 
 
 @pytest.fixture(autouse=True)
@@ -587,7 +593,41 @@ def test_rows_of_a_file_that_is_gone_stay(company):
 
 def test_columns_that_no_mapping_uses_are_noted(company):
     company.write("orders.csv", "id,customer,placed,amount,colour\n1,a,2026-01-01,1,red\n")
+    company.adapter(f"{BOTH_SAID}\n{ORDERS}")
     assert company.land().messages == ("orders.csv: columns that no mapping uses: colour",)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "",
+            "shop.yml does not say reporting_currency and business_timezone, so amounts are called USD and "
+            "days and months are cut in UTC, the project's defaults: say them under `vars:`.",
+        ),
+        # All that `vars:` may name is commented out: that is no mistake.
+        ("vars:\n  # reporting_currency: GBP\n", "shop.yml does not say reporting_currency and "),
+        (
+            "vars: {business_timezone: Europe/London}",
+            "shop.yml does not say reporting_currency, so amounts are called USD, the project's default: "
+            "say it under `vars:`.",
+        ),
+        ("vars: {reporting_currency: GBP}", "shop.yml does not say business_timezone, so days and months"),
+        (BOTH_SAID, ""),
+    ],
+)
+def test_currency_and_time_zone_that_nobody_chose_are_a_warning(company, caplog, said, told):
+    company.orders("1,a,2026-01-01,10")
+    company.adapter(f"{said}\n{ORDERS}")
+    # Also on a night without anything new.
+    for _ in range(2):
+        caplog.clear()
+        with caplog.at_level(logging.INFO, logger="tenure"):
+            messages = company.land().messages
+        warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+        assert tuple(warnings) == messages
+        assert len(warnings) == bool(told)
+        assert "".join(warnings).startswith(told)
 
 
 # -- customer_changes
@@ -648,6 +688,37 @@ def test_another_files_version_of_a_key_touches_both_customers(company):
     assert changes(company) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("1.050,00", "1050.00"),
+        ("4.516,1", "4516.1"),
+        ("125,16", "125.16"),
+        ("1 050,00", "1050.00"),
+        ("1\u00a0234\u202f567,5", "1234567.5"),
+        ("1'050,00", "1050.00"),
+        ("1.234.567,89", "1234567.89"),
+        ("125.16", "125.16"),
+    ],
+)
+def test_the_advice_on_decimal_commas_works_when_it_is_followed(company, text, amount):
+    """The mapping that the reason recommends makes a number of every amount, not only of the one named."""
+    company.orders('1,a,2026-01-01,"1.000,00"', f'2,a,2026-01-01,"{text}"', "3,a,2026-01-01,7")
+    company.adapter(f"max_reject_share: 1\n{ORDERS}")
+    company.land()
+    reason = company.reasons()[0]
+    assert reason.startswith("gross_amount '1.000,00' has a decimal comma: map it with ")
+    advice = re.search("map it with (.*), the file's column in place of gross_amount", reason).group(1)
+    advice = advice.replace("gross_amount", "amount")
+    company.adapter(ORDERS.replace("amount: amount", f"amount: |-\n        {advice}"))
+    company.land()
+    assert company.values("select gross_amount from raw.orders order by order_id") == [
+        Decimal(1000),
+        Decimal(amount),
+        Decimal(7),
+    ]
+
+
 # -- stops
 
 
@@ -661,7 +732,9 @@ def test_too_many_rejects_stop_and_tell_the_reasons(company):
         "raise max_reject_share",
     )
     company.adapter("max_reject_share: 0.15" + ORDERS)
-    assert company.land().tables["orders"].rejected == 3
+    result = company.land()
+    assert result.tables["orders"].rejected == 3
+    assert "orders: 3 rows rejected; raw.rejects has the reasons" in result.messages
 
 
 def test_reasons_that_stop_hold_no_address(company):
@@ -672,7 +745,9 @@ def test_reasons_that_stop_hold_no_address(company):
 def test_the_share_of_rejects_is_over_all_files_of_the_landing(company):
     company.orders(*[f"{i},a,2026-01-01,1" for i in range(99)], name="orders1.csv")
     company.orders("100,a,2026-01-01,x", name="orders2.csv")
-    assert company.land().tables["orders"].rejected == 1
+    result = company.land()
+    assert result.tables["orders"].rejected == 1
+    assert "orders: 1 row rejected; raw.rejects has the reasons" in result.messages
 
 
 def test_a_file_without_rows_stops_only_where_there_were_some(company):
@@ -721,7 +796,8 @@ def test_a_pattern_without_match_stops_and_names_the_nearest(company):
 
 def test_an_optional_table_may_have_no_file(company):
     company.orders("1,a,2026-01-01,10")
-    company.adapter(ORDERS + "  refunds:\n    files: r.csv\n    optional: true\n    query: select 1\n")
+    refunds = "  refunds:\n    files: r.csv\n    optional: true\n    query: select 1\n"
+    company.adapter(f"{BOTH_SAID}\n{ORDERS}{refunds}")
     result = company.land()
     assert result.messages == ("refunds: no files (r.csv)",)
 
@@ -1034,7 +1110,7 @@ def test_cdnow(tmp_path):
     assert shop.rows("select count(*), count(distinct order_id), max(ordered_at) from raw.orders") == [
         (6919, 6919, datetime(1998, 6, 30))
     ]
-    assert shop.rows("select * from raw.settings") == [("as_of_date", "1997-09-30")]
+    assert ("as_of_date", "1997-09-30") in shop.rows("select * from raw.settings")
 
 
 def test_jaffle(tmp_path):
