@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -176,8 +177,6 @@ def _report(
     ]
     shown = _short(target)
     lines += ["", f"Wrote {shown}"]
-    default = settings.project_root / "sources" / f"{name}.yml"
-    source = name if target == default else shlex.quote(shown)
     if not {"orders", "subscriptions"} & set(guesses.tables):
         lines.append(
             "It cannot be used yet: orders or subscriptions are needed. Fill the question marks in the "
@@ -186,13 +185,27 @@ def _report(
     else:
         choices = written.text.count("CHOOSE:")
         lines.append(f"Look at its {choices} line{'s' if choices != 1 else ''} marked CHOOSE, then:")
-    where = shlex.quote(str(data))
-    source_path = source if target != default else f"sources/{name}.yml"
-    lines += [
-        f"  python -m scripts land --source {source_path} --data {where}",
-        f"  python -m scripts nightly --source {source_path} --data {where}",
-    ]
+    lines += [f"  {command}" for command in _next_commands(target, settings, name, data)]
     return "\n".join(lines)
+
+
+def _next_commands(target: Path, settings: Settings, name: str, data: Path) -> list[str]:
+    """What to type next, in the project root.
+
+    With a warehouse of its own: one holds one company, and the default one may hold the demo.
+    """
+    root = settings.project_root.resolve()
+    python = Path(sys.executable)
+    if python.is_relative_to(root):
+        interpreter = shlex.quote(python.relative_to(root).as_posix())
+    else:
+        interpreter = "python"
+    adapter_file = target.relative_to(root) if target.is_relative_to(root) else target
+    # A relative path is meant from here, which need not be the project root.
+    folder = data if Path.cwd() == root else data.expanduser().resolve()
+    start = f"TENURE_WAREHOUSE=~/{name} {interpreter} -m scripts"
+    rest = f"--source {shlex.quote(adapter_file.as_posix())} --data {shlex.quote(str(folder))}"
+    return [f"{start} land {rest}", f"{start} nightly {rest}"]
 
 
 def _label(one: Guess) -> str:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from scripts.contract import CURRENCIES, Column, Kind
+from scripts.raw_rules import decimal_comma_sql
 from scripts.sql import identifier, literal
 from scripts.starter.guessing import GUESTS
 from scripts.starter.profiling import Dates, Numbers, Profile, is_day_first
@@ -29,7 +30,10 @@ _TRUE = word_set("true t yes y 1 ja oui si co")
 
 @dataclass(frozen=True)
 class Expression:
-    """`sql`, what a person should choose about it (whole sentences), and the same in two or three words."""
+    """`sql`, what a person should choose about it (whole sentences), and the same in two or three words.
+
+    What stands after the first line of a choice is the expression to take instead of `sql`.
+    """
 
     sql: str
     choices: tuple[str, ...] = ()
@@ -114,7 +118,7 @@ def _date(column: Column, profile: Profile, dates: Dates) -> Expression:
             examples = ", ".join(profile.samples(2))
             choices.append(
                 f"day or month first? Every date seen can be read both ways ({examples}). Taken: "
-                f"{'day' if day_first else 'month'} first. If it is the other way round, use:\n"
+                f"{'day' if day_first else 'month'} first. If it is the other way round, take instead:\n"
                 + _parsed(profile, dates.other_formats, is_date, says_utc and dates.has_time)
             )
             look.append(f"{column.name}: day or month first?")
@@ -163,11 +167,12 @@ def _plain_number(profile: Profile, numbers: Numbers) -> str:
         # Spaces of all kinds: some exports group thousands with a no-break space.
         class_ = "|".join([*(re.escape(mark) for mark in numbers.marks), r"[\s\x{00A0}\x{202F}]"])
         sql = f"regexp_replace({sql}, {literal(class_)}, '', 'g')"
+    if numbers.decimal == ",":
+        # Thousands too, seen or not: a thousand may come only after the rows that were looked at.
+        return decimal_comma_sql(sql, "".join(mark for mark in numbers.thousands if mark in "'’"))
     for mark in numbers.thousands:
         if not mark.isspace():
             sql = f"replace({sql}, {literal(mark)}, '')"
-    if numbers.decimal == ",":
-        sql = f"replace({sql}, ',', '.')"
     return sql
 
 
@@ -188,9 +193,9 @@ def _number(column: Column, profile: Profile, numbers: Numbers) -> Expression:
         sql = f"replace(cast({sql} as varchar), '-', '')"
     elif column.minimum == 0 and numbers.negative_share > 0:
         choices.append(
-            f"{numbers.negative_share:.0%} of the values are negative and will be refused. Returns "
-            f"belong to `refunds`; "
-            "leave them out here with a `where:`."
+            f"{round(numbers.negative_share * profile.filled):,} of {profile.filled:,} values of the sample "
+            "are negative and will be refused. Returns belong to `refunds`; leave them out here with a "
+            "`where:`."
         )
         look.append(f"{column.name}: negative values")
     if numbers.unsure:
@@ -206,7 +211,7 @@ def _number(column: Column, profile: Profile, numbers: Numbers) -> Expression:
         and column.name != "minutes"
         and _may_be_cents(profile)
     ):
-        choices.append(f"in cents? Then use:\n{amount_sql(profile)} / 100")
+        choices.append(f"in cents? Then take instead:\n{amount_sql(profile)} / 100")
         if re.search(r"cent|minor|pence", fold(profile.name)):
             look.append(f"{column.name}: in cents?")
     return Expression(sql, tuple(choices), tuple(look))

@@ -48,6 +48,8 @@ def adapter(
     lines = [
         f"# A first draft of the adapter {name}, guessed from the names and the first rows of the exports.",
         "# Look at every line marked CHOOSE; a line that starts with # is not in force.",
+        "# Where a setting or a column follows such a line, remove its `# ` to take it (of two lines for one",
+        "# column keep one).",
         f"description: {_scalar(f'Exports in the folder {data.name}')}",
         "# Where the exports lie, unless --data says otherwise; relative to this file.",
         f"data: {_scalar(_data_path(data, target))}",
@@ -157,7 +159,8 @@ def _variables(
     zone = [
         "Where days and months are cut: an IANA name such as Europe/London, Asia/Ho_Chi_Minh, "
         "America/New_York.",
-        "CHOOSE: business_timezone: Europe/London",
+        "CHOOSE: where is the business? Without a time zone, days are cut in UTC.",
+        "business_timezone: Europe/London",
         "ISO 4217; every amount in the marts is in this currency.",
     ]
     if base:
@@ -167,12 +170,8 @@ def _variables(
             f"  reporting_currency: {base}",
         ]
     if not currencies:
-        # A mapping with nothing in it is no mapping: all of it is a comment.
-        lines = [
-            "vars:",
-            *(f"  {line}" for line in (*zone, "CHOOSE: none was found. reporting_currency: EUR")),
-        ]
-        return [f"# {line}" for line in lines]
+        question = "CHOOSE: which currency? None was found; without one, amounts are called USD."
+        return ["vars:", *(f"  # {line}" for line in (*zone, question, "reporting_currency: EUR"))]
     lines = ["vars:", *(f"  # {line}" for line in zone)]
     best, count = currencies.most_common(1)[0]
     if len(currencies) > 1:
@@ -319,13 +318,14 @@ def _before_discount(guess: Guess, profile: Profile, made: Expression) -> Expres
     if guess.discount_is_taken_off:
         question = (
             f"is {total} after the discount in {reduced}? Taken: yes, so the discount is added. If not, "
-            f"use:\n{made.sql}"
+            f"take instead:\n{made.sql}"
         )
         return Expression(
             added, (*made.choices, question), (*made.look, "gross_amount: before or after discount?")
         )
     question = (
-        f"is {total} after the discount in {reduced}? Taken: no, it is before. If it is after, use:\n{added}"
+        f"is {total} after the discount in {reduced}? Taken: no, it is before. If it is after, take "
+        f"instead:\n{added}"
     )
     return Expression(
         made.sql, (*made.choices, question), (*made.look, "gross_amount: before or after discount?")
@@ -376,7 +376,7 @@ def _is_unique(guess: Guess) -> bool:
 def _columns(entries: list[_Entry], guess: Guess, profiles: list[Profile]) -> list[str]:
     lines = []
     for entry in entries:
-        lines += _comments(entry.comments, _COLUMN, "# ")
+        lines += _yaml_comments(entry)
         if entry.sql is None:
             lines.append(f"{_COLUMN}# {entry.name}: ?{_candidates_comment(entry.name, guess, profiles)}")
         else:
@@ -390,7 +390,7 @@ def _select(entries: list[_Entry], relation: list[str], indent: str = "      ") 
     for entry in entries:
         if entry.sql is None:
             continue
-        lines += _comments(entry.comments, indent + "    ", "-- ")
+        lines += _sql_comments(entry, indent + "    ")
         body = entry.sql.split("\n")
         lines += [f"{indent}    {line}" for line in body[:-1]]
         lines.append(f"{indent}    {body[-1]} as {entry.name},")
@@ -570,7 +570,7 @@ def _summed(guess: Guess, entries: list[_Entry], look: list[str]) -> list[str]:
         "      select",
     ]
     for entry in key:
-        lines += _comments(entry.comments, "          ", "-- ")
+        lines += _sql_comments(entry, "          ")
         lines.append(f"          {entry.sql} as {entry.name},")
     for entry in others:
         profile = guess.matches[entry.name].profile if entry.name in guess.matches else None
@@ -632,7 +632,9 @@ def _joined(guess: Guess, entries: list[_Entry]) -> list[str]:
     ]
     cents = expression("orders", TABLES["orders"].column("gross_amount"), source.amount)
     if any("in cents" in choice for choice in cents.choices):
-        comments.append("in cents? Then use:\ncast(try_cast(_gross as decimal(18, 4)) / 100 as varchar)")
+        comments.append(
+            "in cents? Then take instead:\ncast(try_cast(_gross as decimal(18, 4)) / 100 as varchar)"
+        )
     gross = _Entry("gross_amount", "_gross", tuple(comments))
     with_gross = [entry for entry in entries if entry.name != "gross_amount"]
     with_gross.insert(3, gross)
@@ -668,16 +670,40 @@ def _mapped(name: str, sql: str) -> list[str]:
     return [f"{_COLUMN}{name}: |-", *(f"{_COLUMN}  {line}" for line in sql.split("\n"))]
 
 
-def _comments(texts: tuple[str, ...], indent: str, mark: str) -> list[str]:
+def _yaml_comments(entry: _Entry) -> list[str]:
+    """The choices of a column. An expression to take instead becomes the column's line when `# ` goes."""
     lines = []
-    for text in texts:
-        sentence, *sql = text.split("\n")
-        wrapped = textwrap.wrap(
-            _visible(sentence), _WIDTH - len(indent) - 10, break_long_words=False, break_on_hyphens=False
-        )
-        lines += [f"{indent}{mark}{'CHOOSE: ' if i == 0 else '  '}{line}" for i, line in enumerate(wrapped)]
-        lines += [f"{indent}{mark}  {_visible(line)}" for line in sql]
+    for text in entry.comments:
+        sentence, _, sql = text.partition("\n")
+        lines += _question(sentence, _COLUMN, "# ")
+        if sql:
+            commented = _mapped(entry.name, sql)
+            lines += [f"{_COLUMN}# {line.removeprefix(_COLUMN)}" for line in commented]
     return lines
+
+
+def _sql_comments(entry: _Entry, indent: str) -> list[str]:
+    """The same inside a query, where `-- ` goes."""
+    lines = []
+    for text in entry.comments:
+        sentence, _, sql = text.partition("\n")
+        lines += _question(sentence, indent, "-- ")
+        if sql:
+            *first, last = _visible_lines(sql)
+            lines += [f"{indent}-- {line}" for line in (*first, f"{last} as {entry.name},")]
+    return lines
+
+
+def _question(sentence: str, indent: str, mark: str) -> list[str]:
+    """A sentence marked CHOOSE, on as many lines as it needs."""
+    wrapped = textwrap.wrap(
+        _visible(sentence), _WIDTH - len(indent) - 10, break_long_words=False, break_on_hyphens=False
+    )
+    return [f"{indent}{mark}{'CHOOSE: ' if i == 0 else '  '}{line}" for i, line in enumerate(wrapped)]
+
+
+def _visible_lines(text: str) -> list[str]:
+    return [_visible(line) for line in text.split("\n")]
 
 
 def _visible(text: str) -> str:
@@ -749,7 +775,7 @@ def _incomplete(guess: Guess) -> list[str]:
     ]
     body = [f"  {guess.table.name}:", *_files(guess), "    columns:"]
     for entry in _entries(guess, look):
-        body += _comments(entry.comments, _COLUMN, "# ")
+        body += _yaml_comments(entry)
         mark = "  # required" if entry.name in guess.missing else ""
         if entry.sql is None:
             body.append(

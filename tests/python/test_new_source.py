@@ -6,7 +6,11 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,8 +23,8 @@ from hypothesis import strategies as st
 from scripts.adapters import Adapter, load_adapter
 from scripts.errors import ConfigurationError
 from scripts.landing import land
-from scripts.new_source import new_source, new_source_command
-from scripts.settings import Settings
+from scripts.new_source import _next_commands, new_source, new_source_command
+from scripts.settings import PROJECT_ROOT, Settings
 from scripts.starter.scanning import scan
 from scripts.starter.vocabulary import fold, is_personal_name, name_score, tables_named
 
@@ -603,6 +607,37 @@ def test_ways_to_write_an_amount(shop: Shop, texts: list[str], total: str) -> No
     assert shop.rows("select sum(gross_amount) from raw.orders") == [(3 * Decimal(total),)]
 
 
+@pytest.mark.parametrize(
+    ("later", "amount"),
+    [
+        ("1.050,00", "1050.00"),
+        ("4.516,1", "4516.1"),
+        ("125,16", "125.16"),
+        ("1 050,00", "1050.00"),
+        ("1\u00a0050,00", "1050.00"),
+        ("1.234.567,89", "1234567.89"),
+        # One decimal point among commas is no reason to bill a hundred times as much.
+        ("125.16", "125.16"),
+    ],
+)
+def test_thousands_that_come_only_after_the_sample(shop: Shop, later: str, amount: str) -> None:
+    head = "order_id,order_date,total\n"
+    rows = "".join(f'{i},2026-01-01,"{i},50"\n' for i in range(1, 40))
+    shop.write("orders.csv", head + rows)
+    shop.start()
+    shop.write("orders.csv", f'{head}{rows}99,2026-01-02,"{later}"\n')
+    shop.land()
+    assert shop.rejects() == []
+    assert shop.rows("select gross_amount from raw.orders where order_id = '99'") == [(Decimal(amount),)]
+
+
+def test_negative_amounts_are_told_by_their_number(shop: Shop) -> None:
+    rows = "".join(f"{i},2026-01-01,{-i if i in (100, 200, 300) else i}.50\n" for i in range(1, 1301))
+    shop.write("orders.csv", "order_id,order_date,total\n" + rows)
+    shop.start()
+    assert "CHOOSE: 3 of 1,300 values of the sample are negative and will be refused." in shop.text
+
+
 def test_an_unknown_status_is_named_and_refused_not_guessed(shop: Shop) -> None:
     rows = "".join(f"{i},2026-01-01,5.00,{'paid' if i else 'zapped'}\n" for i in range(40))
     shop.write("orders.csv", "order_id,order_date,total,status\n" + rows)
@@ -634,6 +669,76 @@ def test_cents_are_only_suggested(shop: Shop) -> None:
     assert "# " in next(line for line in shop.text.splitlines() if "/ 100" in line)
     shop.land()
     assert shop.rows("select min(gross_amount) from raw.orders") == [(Decimal(1999),)]
+
+
+def offers_taken(text: str) -> list[str]:
+    """The adapter with each one of its offers taken: `# ` goes, and of two lines for one column the other."""
+    lines = text.splitlines()
+    result = []
+    for place, line in enumerate(lines):
+        if not re.match(" *# CHOOSE: ", line):
+            continue
+        # The question may take several lines; they go on further to the right.
+        first = place + 1
+        while re.match(" *#   ", lines[first]):
+            first += 1
+        offer = re.match("( *)# ([a-z_]+): ", lines[first])
+        if offer is None:
+            continue
+        end = first + 1
+        while end < len(lines) and re.match(f"{offer[1]}#   ", lines[end]):
+            end += 1
+        rest = lines[end:]
+        former = next(
+            (at for at, other in enumerate(rest) if other.startswith(f"{offer[1]}{offer[2]}: ")), None
+        )
+        if former is not None:
+            del rest[former]
+            while rest[former].startswith(f"{offer[1]}  "):
+                del rest[former]
+        taken = [other.replace("# ", "", 1) for other in lines[first:end]]
+        result.append("\n".join([*lines[:first], *taken, *rest]) + "\n")
+    return result
+
+
+def test_offers_are_taken_by_removing_their_mark(shop: Shop) -> None:
+    """Time zone, currency, the other reading of dates, cents, the other meaning of a discount."""
+    rows = "".join(f"{i},0{1 + i % 9}/0{1 + i % 8}/2026,{1999 + i},{i % 2 * 100}\n" for i in range(40))
+    shop.write("orders.csv", "order_id,order_date,total_cents,discount_cents\n" + rows)
+    shop.start()
+    draft = shop.text
+    assert shop.adapter.variables == {}
+    offers = offers_taken(draft)
+    variables, columns = [], []
+    for text in offers:
+        shop.target.write_text(text, encoding="utf-8")
+        variables.append(shop.adapter.variables)
+        columns.append(shop.columns("orders"))
+    assert {"business_timezone": "Europe/London"} in variables
+    assert {"reporting_currency": "EUR"} in variables
+    shop.target.write_text(draft, encoding="utf-8")
+    untouched = shop.columns("orders")
+    changed = {name for taken in columns for name, sql in taken.items() if sql != untouched[name]}
+    assert (changed, len(offers)) == ({"ordered_at", "gross_amount"}, 5)
+    # An offer is as good as what it stands beside: it lands.
+    for text in offers:
+        shop.target.write_text(text, encoding="utf-8")
+        shop.land()
+        assert shop.rejects() == []
+
+
+def test_offers_inside_a_query_are_sql(shop: Shop) -> None:
+    shop.write("orders.csv", orders_with_dates(["2026-01-01"] * 30).replace("total", "remark"))
+    shop.write("payments.csv", "order_id,amount_cents\n" + "".join(f"{i},{1999 + i}\n" for i in range(30)))
+    shop.start()
+    lines = shop.text.splitlines()
+    place = next(place for place, line in enumerate(lines) if "-- CHOOSE: in cents?" in line)
+    following = next(at for at in range(place, len(lines)) if lines[at].strip().startswith("_gross as"))
+    lines[place + 1] = lines[place + 1].replace("-- ", "", 1)
+    del lines[following]
+    shop.target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    shop.land()
+    assert shop.rows("select min(gross_amount) from raw.orders") == [(Decimal("20.00"),)]
 
 
 def test_only_the_better_of_two_orders_files_is_taken(shop: Shop) -> None:
@@ -716,6 +821,44 @@ def test_the_command_prints_the_table_and_the_next_commands(shop: Shop) -> None:
     assert result.exit_code == 0, result.output
     assert "orders.csv" in result.output
     assert f"python -m scripts nightly --source {shop.target} --data {shop.data}" in result.output
+
+
+def test_the_next_commands_work_when_pasted_in_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From anywhere, with a folder whose name needs quotes, and without touching the default warehouse."""
+    (tmp_path / "my shop").mkdir()
+    shop = Shop(tmp_path / "my shop")
+    shop.write("orders.csv", orders_with_dates(["2026-01-01", "2026-01-02"]))
+    monkeypatch.chdir(tmp_path)
+    report = new_source(shop.settings, "shop", Path("my shop/exports"), shop.target)
+    land_command, night_command = (line.strip() for line in report.splitlines()[-2:])
+    assert land_command.startswith("TENURE_WAREHOUSE=~/shop ")
+    assert night_command == land_command.replace(" land ", " nightly ")
+    interpreter = shlex.split(land_command)[1]
+    if not Path(sys.executable).is_relative_to(PROJECT_ROOT):
+        assert interpreter == "python"
+        land_command = land_command.replace(" python ", f" {shlex.quote(sys.executable)} ")
+    else:
+        assert not Path(interpreter).is_absolute()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TENURE_")}
+    done = subprocess.run(
+        ["/bin/sh", "-c", land_command],
+        cwd=PROJECT_ROOT,
+        env=environment | {"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "shop" / "build.duckdb").exists()
+
+
+def test_an_adapter_of_the_project_is_named_from_its_root() -> None:
+    settings = Settings(warehouse=Path("/warehouse"))
+    target = settings.project_root.resolve() / "sources" / "my-shop.yml"
+    command = _next_commands(target, settings, "my-shop", Path("/exports"))[0]
+    assert command.endswith(" -m scripts land --source sources/my-shop.yml --data /exports")
 
 
 def test_the_same_folder_gives_the_same_adapter(shop: Shop) -> None:
