@@ -46,6 +46,7 @@ def cli() -> None:
     \b
     Exit codes: 0 published or done · 1 a check found something, nothing published · 2 usage or configuration
     3 input that can't be landed · 4 another run holds the lock · 5 a defect of ours
+    130 interrupted (Ctrl-C) · 143 terminated (SIGTERM)
     """
 
 
