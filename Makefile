@@ -28,14 +28,14 @@ run: .venv/.runtime
 	$(BIN)/python -m scripts nightly --source demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --doctest-modules scripts tests/python
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 15 --doctest-modules scripts tests/python
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	mkdir -p $(SCRATCH)
 	TENURE_WAREHOUSE=$(SCRATCH) DBT_TARGET_PATH=$(SCRATCH) DBT_LOG_PATH=$(SCRATCH) \
-		$(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+		$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests/dbt
 	TENURE_WAREHOUSE=$(SCRATCH) $(DBT_STRICT) --no-use-colors --log-path $(SCRATCH) parse --target-path $(SCRATCH) \
 		--show-all-deprecations --no-partial-parse > $(SCRATCH)/parse.txt || { cat $(SCRATCH)/parse.txt; exit 1; }
 	@! grep -i -A 2 deprecat $(SCRATCH)/parse.txt

@@ -94,10 +94,10 @@
     select e.customer_id
     from {{ ref('int_customer_event_dates') }} as e
     inner join {{ state }} as former on 1 = 1
-    inner join {{ ref('int_settings') }} as settings on 1 = 1
+    inner join {{ ref('int_settings') }} as present on 1 = 1
     where
-        e.event_on > least(former.as_of_date, settings.as_of_date)
-        and e.event_on <= greatest(former.as_of_date, settings.as_of_date)
+        e.event_on > least(former.as_of_date, present.as_of_date)
+        and e.event_on <= greatest(former.as_of_date, present.as_of_date)
 {%- endmacro %}
 
 {% macro get_incremental_replace_customers_sql(arg_dict) -%}
