@@ -27,9 +27,30 @@
     )
 {%- endmacro %}
 
-{#- The settings that a model's rows depend on, and its own code. `settings` is stg_settings or int_settings. -#}
+{#-
+    What the rows of this model are computed by: its own code and that of all models before it, views among them, as one
+    hash. (Macros are not in dbt's graph: after a change in macros/ a night needs --full-refresh.)
+-#}
+{% macro code_fingerprint() -%}
+    {%- if not execute -%} {{ return('') }} {%- endif -%}
+    {%- set checksums = {} -%}
+    {%- set found = [model.unique_id] -%}
+    {#- Jinja has no while: each node is looked at once at most. -#}
+    {%- for step in graph.nodes -%}
+        {%- if loop.index0 < found | length and found[loop.index0] in graph.nodes -%}
+            {%- set node = graph.nodes[found[loop.index0]] -%}
+            {%- do checksums.update({node.unique_id: node.checksum.checksum}) -%}
+            {%- for parent in node.depends_on.nodes if parent.startswith('model.') and parent not in found -%}
+                {%- do found.append(parent) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(local_md5(checksums | dictsort | join(' '))) }}
+{%- endmacro %}
+
+{#- The settings that a model's rows depend on, and its code. `settings` is stg_settings or int_settings. -#}
 {% macro increment_fingerprint(settings) -%}
-    (select s.fingerprint || ' {{ local_md5(model.raw_code) }}' from {{ settings }} as s)
+    (select s.fingerprint || ' {{ code_fingerprint() }}' from {{ settings }} as s)
 {%- endmacro %}
 
 {#- The last state that is still good for this model: one row, or none, when everything has to be computed. -#}

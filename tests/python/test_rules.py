@@ -350,3 +350,26 @@ def test_rules_that_contradict_each_other_stop_the_build(
     with pytest.raises(BuildFailedError) as caught:
         build(settings)
     assert message in str(caught.value)
+
+
+def test_a_changed_view_is_computed_anew_by_what_is_incremental(
+    demo_warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """A rule may also be code: the rows of before must not outlive it, though nothing was landed."""
+    project = copy_of_project(tmp_path / "project")
+    edit(
+        project / "models/intermediate/int_orders_valued.sql",
+        "discount_amount > 0 as is_discounted",
+        "true as is_discounted",
+    )
+    warehouse = Warehouse(tmp_path)
+    warehouse.settings.warehouse.mkdir()
+    shutil.copy(demo_warehouse.settings.build_database, warehouse.settings.build_database)
+    counts = "select sum(discounted_order_count), sum(order_count) from intermediate.int_customer_days"
+    ((discounted, orders),) = warehouse.rows(counts)
+    assert 0 < discounted < orders
+    warehouse.dbt(
+        *("run", "-s", "int_orders_valued", "int_customer_days"),
+        *("--project-dir", str(project), "--profiles-dir", str(project)),
+    )
+    assert warehouse.rows(counts) == [(orders, orders)]
