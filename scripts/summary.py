@@ -28,10 +28,13 @@ _BASE = """
     from marts.fct_customer_base
     where segment_type = 'all'
 """
+# Not while the window has not been observed: nobody could have lapsed, and a headline has no room to say so.
 _RETENTION = """
     select period_start, cast(retention_rate as double), starting_customers
     from marts.fct_customer_retention_rate
-    where segment_type = 'all' and period_type = 'month' and is_complete and retention_rate is not null
+    where
+        segment_type = 'all' and period_type = 'month' and is_complete and is_window_observed
+        and retention_rate is not null
     order by period_start desc
     limit 1
 """
@@ -120,7 +123,7 @@ def format_headlines(figures: Headlines, currency: str) -> list[tuple[str, str]]
         orders = f"{figures.guest_orders:,} order{'' if figures.guest_orders == 1 else 's'}"
         lines.append(("  of guests", f"{figures.guest_revenue:,.2f} {currency}{share} in {orders}"))
     if figures.retention_month is None:
-        lines.append(("Retention rate", "no complete month yet"))
+        lines.append(("Retention rate", "no complete month with a full window before it yet"))
     else:
         lines.append(
             (

@@ -33,7 +33,8 @@ MARTS = """
             p as period_type, cast(m as date) as period_start, 'all' as segment_type, 'all' as segment_value,
             cast(50 as bigint) as starting_customers,
             case when m < date '2011-03-01' then 0.5 + month(m) / 10.0 end as retention_rate,
-            m < date '2011-03-01' as is_complete, cast({number} as bigint) as publication_number
+            m < date '2011-03-01' as is_complete, m > date '2011-01-01' as is_window_observed,
+            cast({number} as bigint) as publication_number
         from generate_series(date '2011-01-01', date '2011-03-01', interval 1 month) as r(m),
             unnest(['month', 'quarter']) as s(p);
     create or replace table marts.fct_revenue_concentration as

@@ -397,5 +397,8 @@ def test_nights_of_a_small_shop(tmp_path: Path) -> None:
     assert "orders.csv" in third.stderr
     assert "Traceback" not in third.stderr
     assert current_publication(settings) == publication
-    statuses = [json.loads(path.read_text())["status"] for path in sorted(settings.runs.iterdir())]
+    statuses = [
+        json.loads(path.read_text())["status"]
+        for path in sorted(settings.runs.iterdir(), key=lambda path: path.stem)
+    ]
     assert statuses == ["published", "nothing_new", "failed"]

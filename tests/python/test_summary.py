@@ -60,6 +60,13 @@ def test_figures_come_from_the_published_file(settings: Settings) -> None:
     )
 
 
+def test_a_month_in_which_nobody_could_lapse_is_no_headline(settings: Settings) -> None:
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute("update marts.fct_customer_retention_rate set is_window_observed = false")
+    headlines = read_headlines(publish(settings, f"{RUN}-2"))
+    assert (headlines.retention_month, headlines.retention_rate) == (None, None)
+
+
 def test_summary_as_a_whole(settings: Settings) -> None:
     assert summarize(settings).splitlines()[:11] == [
         f"Published {RUN}, 4 marts from shop: {settings.analytics_database}",
@@ -80,7 +87,7 @@ def test_summary_as_a_whole(settings: Settings) -> None:
 def test_what_the_data_does_not_say_is_told(settings: Settings) -> None:
     young = Headlines(date(2011, 1, 5), 2, 2, 2, 0, Decimal(10), Decimal(0), None, None, None, None)
     lines = dict(format_headlines(young, "EUR"))
-    assert lines["Retention rate"] == "no complete month yet"
+    assert lines["Retention rate"] == "no complete month with a full window before it yet"
     assert lines["Best 20 % of customers"] == "no complete period yet"
     assert "  of guests" not in lines
     lines = dict(format_headlines(replace(young, guest_orders=1, customer_revenue=Decimal(0)), "EUR"))
