@@ -71,8 +71,11 @@ def test_every_model_and_every_column_of_a_mart_is_described(demo_warehouse: War
 
 
 def test_model_header_says_the_grain() -> None:
-    for path in sorted((PROJECT_ROOT / "models").rglob("*.sql")):
-        assert "-- Grain: one row" in path.read_text(), path.name
+    """A Python model says it in its docstring."""
+    models = sorted(path for path in (PROJECT_ROOT / "models").rglob("*") if path.suffix in (".sql", ".py"))
+    assert models
+    for path in models:
+        assert path.read_text().startswith(("-- Grain: one row", '"""Grain: one row')), path.name
         assert path.with_suffix(".yml").exists(), path.name
 
 
