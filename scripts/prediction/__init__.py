@@ -1,0 +1,5 @@
+"""Models of how customers go on: pure functions on arrays, with numpy and scipy only.
+
+`bg_nbd`: purchases without a contract. `gamma_gamma`: the value of a purchase. `sbg`: renewals of a contract.
+`fitting` holds the one maximiser they share and what a fit tells.
+"""

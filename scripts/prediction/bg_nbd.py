@@ -1,0 +1,331 @@
+"""BG/NBD: how often customers without a contract buy, and whether they still do.
+
+Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005), "Counting Your Customers" the Easy Way: An Alternative
+to the Pareto/NBD Model, Marketing Science 24(2), 275-284.
+
+While alive a customer buys at random with rate lambda ~ Gamma(r, rate alpha); after each repeat purchase the
+customer leaves for good with probability p ~ Beta(a, b). Both differ between customers, independently.
+
+Per customer: `frequency`, the repeat purchases (purchases of one day are one; the first is not counted);
+`recency`, the time from the first to the last purchase (0 without a repeat); `age`, the time from the first
+purchase until the end of observation. Time is in weeks by convention, any unit works: alpha is in that unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import eigh_tridiagonal
+from scipy.special import digamma, expit, gammaln
+
+from scripts.prediction.fitting import (
+    Array,
+    Fit,
+    Objective,
+    Parameter,
+    as_columns,
+    check_counts,
+    distinct_cells,
+    fit_by_maximum_likelihood,
+    left_out,
+    no_fit,
+    values_of,
+)
+
+MODEL = "bg_nbd"
+NAMES = ("r", "alpha", "a", "b")
+
+# Points of the quadrature over p, and how many rows are taken at once (memory).
+NODES = 64
+ROWS_AT_ONCE = 20_000
+STEPS_PER_YEAR = 12
+
+
+def _log_likelihood(frequency: Array, recency: Array, age: Array, customers: Array) -> Objective:
+    """Log-likelihood of distinct cells and its gradient by (r, alpha, a, b); equation (6) of the paper.
+
+    What depends on one column only is computed once for each of its values.
+    """
+    x, x_of = np.unique(frequency, return_inverse=True)
+    ages, age_of = np.unique(age, return_inverse=True)
+    recencies, recency_of = np.unique(recency, return_inverse=True)
+    by_x = np.bincount(x_of, customers)
+    is_repeater = frequency > 0
+    total = float(customers.sum())
+
+    def objective(values: Array) -> tuple[float, Array]:
+        r, alpha, a, b = values
+        exponent = r + frequency
+        log_age = np.log(alpha + ages)[age_of]
+        log_recency = np.log(alpha + recencies)[recency_of]
+        # log(a / (b + x - 1)); a customer without a repeat purchase cannot have left.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_odds = np.where(x > 0, np.log(a) - np.log(b + x - 1), -np.inf)[x_of]
+        gone = log_odds + exponent * (log_age - log_recency)
+        weight = expit(gone)
+        per_cell = np.logaddexp(0.0, gone) - exponent * log_age
+        per_x = gammaln(r + x) + gammaln(b + x) - gammaln(a + b + x)
+        constant = r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b)
+        value = float((customers * per_cell).sum() + (by_x * per_x).sum()) + total * float(constant)
+
+        left = customers * weight
+        stayed = customers - left
+        by_r = (by_x * digamma(r + x)).sum() - (stayed * log_age + left * log_recency).sum()
+        by_r += total * (np.log(alpha) - digamma(r))
+        hazard = stayed * (1 / (alpha + ages))[age_of] + left * (1 / (alpha + recencies))[recency_of]
+        by_alpha = total * r / alpha - (exponent * hazard).sum()
+        shared = total * digamma(a + b) - (by_x * digamma(a + b + x)).sum()
+        by_a = shared + left.sum() / a
+        by_b = shared - total * digamma(b) + (by_x * digamma(b + x)).sum()
+        by_b -= (left[is_repeater] / (b + frequency[is_repeater] - 1)).sum()
+        return value, np.array([by_r, by_alpha, by_a, by_b])
+
+    return objective
+
+
+def _check(frequency: Array, recency: Array, age: Array) -> None:
+    """ValueError, naming the first row, for cells that no customer can have. NaN passes."""
+    for wrong, what in (
+        (recency > age, "recency is greater than age"),
+        ((frequency == 0) & (recency > 0), "recency is greater than 0 without a repeat purchase"),
+        (np.isfinite(frequency) & (frequency % 1 != 0), "frequency is not a whole number"),
+    ):
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise ValueError(
+                f"{what} in {int(wrong.sum())} rows, first in row {row}: "
+                f"frequency {frequency[row]:g}, recency {recency[row]:g}, age {age[row]:g}"
+            )
+
+
+def fit(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, customers: ArrayLike) -> Fit:
+    """Fit r, alpha, a and b to cells of customers; alpha comes in the unit of `age`.
+
+    Rows with missing or negative numbers are left out, and the reason says how many customers that are.
+    ValueError for rows no customer can have: recency greater than age, or without a repeat purchase.
+    """
+    x, last, until, count = as_columns(frequency=frequency, recency=recency, age=age, customers=customers)
+    check_counts(count)
+    _check(x, last, until)
+    known = np.isfinite(x) & np.isfinite(last) & np.isfinite(until) & (x >= 0) & (last >= 0) & (until >= 0)
+    notes = left_out(count[~known].sum(), "frequency, recency or age missing or negative")
+    known &= count > 0
+    if not known.any():
+        return no_fit(MODEL, " ".join([*notes, "There are no customers."]))
+    (x, last, until), count = distinct_cells([x[known], last[known], until[known]], count[known])
+    total, cells = float(count.sum()), len(count)
+
+    def refuse(reason: str) -> Fit:
+        return no_fit(MODEL, " ".join([*notes, reason]), total, cells)
+
+    if total < len(NAMES):
+        return refuse(f"{int(total)} customers are too few for {len(NAMES)} parameters.")
+    scale = float((count * until).sum() / total)
+    if scale == 0:
+        return refuse("All customers came on the last day of observation: there was no time to buy again.")
+    purchases = float((count * x).sum())
+    if purchases == 0:
+        return refuse(
+            "Nobody has bought again: how often customers buy, and whether they leave, cannot be told."
+        )
+    last, until = last / scale, until / scale
+    rate = purchases / total
+    return fit_by_maximum_likelihood(
+        MODEL,
+        _log_likelihood(x, last, until, count),
+        (
+            Parameter("r", 1e-4, 1e4, "almost nobody buys again", "all buy equally often"),
+            Parameter(
+                "alpha",
+                1e-7,
+                1e9,
+                "purchases follow each other at once",
+                "purchases are rarer than can be told",
+                scale,
+            ),
+            Parameter("a", 1e-4, 1e4, "nobody is seen to leave", "all leave with the same probability"),
+            Parameter(
+                "b",
+                1e-4,
+                1e4,
+                "whoever can leave does so at the first repeat purchase",
+                "customers hardly leave, or all with the same probability",
+            ),
+        ),
+        [
+            (0.3, 0.3 / rate, 0.8, 2.5),
+            (1.0, 1.0 / rate, 1.0, 5.0),
+            (5.0, 5.0 / rate, 0.2, 2.0),
+            (0.3, 0.1 / rate, 0.2, 0.3),
+            (2.0, 1.0 / rate, 5.0, 20.0),
+        ],
+        total,
+        cells,
+        log_likelihood_shift=-purchases * float(np.log(scale)),
+        notes=notes,
+    )
+
+
+def probability_alive(
+    parameters: Mapping[str, float], frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
+) -> Array:
+    """Probability that each customer still buys: 1 without a repeat purchase, NaN where a number is missing.
+
+    From the likelihood of the paper, as in Fader, Hardie and Lee (2008), Computing P(alive) Using the BG/NBD
+    Model.
+    """
+    r, alpha, a, b = values_of(parameters, *NAMES)
+    x, last, until = as_columns(frequency=frequency, recency=recency, age=age)
+    _check(x, last, until)
+    with np.errstate(all="ignore"):
+        gone = np.log(a) - np.log(b + x - 1) + (r + x) * (np.log(alpha + until) - np.log(alpha + last))
+        alive = np.where(x == 0, 1.0, expit(-gone))
+    unknown = ~(np.isfinite(x + last + until) & (x >= 0) & (last >= 0) & (until >= 0))
+    return np.where(unknown, np.nan, alive)
+
+
+def _beta_quadrature(a: float, b: float) -> tuple[Array, Array]:
+    """Points and weights (sum 1) of the Gauss quadrature for Beta(a, b) on [0, 1].
+
+    Golub and Welsch (1969): eigenvalues of the Jacobi matrix, written so that nothing cancels for small a.
+    """
+    k = np.arange(1, NODES, dtype=np.float64)
+    s = a + b - 2
+    diagonal = np.empty(NODES)
+    diagonal[0] = a / (a + b)
+    diagonal[1:] = (4 * k * k + 4 * k * (s + 1) + 2 * s * a) / (2 * (2 * k + s) * (2 * k + s + 2))
+    squares = np.empty(NODES - 1)
+    squares[0] = a * b / ((2 + s) ** 2 * (3 + s))
+    k = k[1:]
+    squares[1:] = (
+        k * (k + b - 1) * (k + a - 1) * (k + s) / ((2 * k + s) ** 2 * (2 * k + s + 1) * (2 * k + s - 1))
+    )
+    points, vectors = eigh_tridiagonal(diagonal, np.sqrt(squares))
+    return np.clip(points, 1e-200, 1.0), vectors[0] ** 2
+
+
+def _discounted_purchases_while_alive(
+    parameters: Mapping[str, float], x: Array, age: Array, horizon: float, factors: Array
+) -> Array:
+    """Expected purchases within `horizon` of customers alive now, each of equal steps times its factor.
+
+    Alive at `age` after x repeat purchases, lambda ~ Gamma(r + x, alpha + age) and p ~ Beta(a, b + x), and
+    (1 - exp(-lambda p t)) / p purchases are expected until t. The mean over lambda is elementary; that over p
+    is taken by quadrature. This is equation (10) of the paper without its hypergeometric function, which
+    overflows or cancels for frequent buyers, long horizons and a near 1; here all terms are positive.
+    """
+    r, alpha, a, b = values_of(parameters, *NAMES)
+    result = np.full(len(x), np.nan)
+    is_known = np.isfinite(x) & np.isfinite(age) & (x >= 0) & (age >= 0)
+    if not is_known.any():
+        return result
+    # Without recency: far fewer rows than cells.
+    rows, row_of = np.unique(np.column_stack([x, age])[is_known], axis=0, return_inverse=True)
+    frequencies, frequency_of = np.unique(rows[:, 0], return_inverse=True)
+    quadratures = [_beta_quadrature(a, b + frequency) for frequency in frequencies]
+    points = np.array([points for points, _ in quadratures])
+    weights = np.array([weights for _, weights in quadratures])
+    ends = horizon * np.arange(1, len(factors) + 1) / len(factors)
+    expected = np.zeros(len(rows))
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        part = slice(first, first + ROWS_AT_ONCE)
+        p = points[frequency_of[part]]
+        weight = weights[frequency_of[part]] / p
+        exponent = (r + rows[part, 0])[:, None]
+        reach = p / (alpha + rows[part, 1])[:, None]
+        before = np.zeros(len(p))
+        for end, factor in zip(ends, factors, strict=True):
+            until = (weight * -np.expm1(-exponent * np.log1p(reach * end))).sum(axis=1)
+            expected[part] += factor * (until - before)
+            before = until
+    result[is_known] = expected[row_of.ravel()]
+    return result
+
+
+def _check_horizon(horizon: float) -> float:
+    if not (np.isfinite(horizon) and horizon >= 0):
+        raise ValueError(f"horizon must be a number of at least 0, not {horizon}")
+    return float(horizon)
+
+
+def expected_purchases(
+    parameters: Mapping[str, float],
+    frequency: ArrayLike,
+    recency: ArrayLike,
+    age: ArrayLike,
+    horizon: float,
+) -> Array:
+    """Purchases expected of each customer within `horizon` (in the unit of `age`) from now; equation (10).
+
+    NaN where a number is missing or negative.
+    """
+    x, last, until = as_columns(frequency=frequency, recency=recency, age=age)
+    alive = probability_alive(parameters, x, last, until)
+    factors = np.ones(1)
+    return alive * _discounted_purchases_while_alive(parameters, x, until, _check_horizon(horizon), factors)
+
+
+def expected_purchases_of_newcomer(parameters: Mapping[str, float], horizon: float) -> float:
+    """Repeat purchases expected within `horizon` of the first purchase; equation (9)."""
+    return float(expected_purchases(parameters, [0], [0], [0], horizon)[0])
+
+
+def discounted_expected_purchases(
+    parameters: Mapping[str, float],
+    frequency: ArrayLike,
+    recency: ArrayLike,
+    age: ArrayLike,
+    horizon: float,
+    annual_discount_rate: float,
+    units_per_year: float,
+    steps_per_year: int = STEPS_PER_YEAR,
+) -> Array:
+    """Expected purchases within `horizon`, each discounted to now at a rate compounded yearly (0.1: 10 %).
+
+    A sum over equal steps, of a month at most, each discounted at its middle.
+    """
+    if not (np.isfinite(annual_discount_rate) and annual_discount_rate > -1):
+        raise ValueError(f"annual_discount_rate must be greater than -1, not {annual_discount_rate}")
+    if not (np.isfinite(units_per_year) and units_per_year > 0):
+        raise ValueError(f"units_per_year must be greater than 0, not {units_per_year}")
+    x, last, until = as_columns(frequency=frequency, recency=recency, age=age)
+    years = _check_horizon(horizon) / units_per_year
+    # A little less than a whole number of steps is that number: 365.25 days are no thirteen months.
+    steps = max(1, int(np.ceil(years * steps_per_year - 1e-9)))
+    factors = (1 + annual_discount_rate) ** -((np.arange(steps) + 0.5) * years / steps)
+    alive = probability_alive(parameters, x, last, until)
+    return alive * _discounted_purchases_while_alive(parameters, x, until, horizon, factors)
+
+
+def simulate(
+    parameters: Mapping[str, float],
+    age: ArrayLike,
+    generator: np.random.Generator,
+    *,
+    grid: float | None = None,
+) -> tuple[Array, Array]:
+    """Draw frequency and recency of one customer for each age, by the model's own story.
+
+    With `grid` (1 / 7 for days when time is in weeks) a purchase falls on the next whole multiple of it, and
+    several on one are one, as in a log of order days; ages should lie on it.
+    """
+    r, alpha, a, b = values_of(parameters, *NAMES)
+    (age,) = as_columns(age=age)
+    size = len(age)
+    rate = generator.gamma(r, 1 / alpha, size)
+    leaves = generator.beta(a, b, size)
+    frequency = np.zeros(size)
+    recency = np.zeros(size)
+    now = np.zeros(size)
+    there = np.flatnonzero(rate > 0)
+    while len(there):
+        now[there] += generator.exponential(1.0, len(there)) / rate[there]
+        seen = now[there] if grid is None else np.ceil(now[there] / grid) * grid
+        in_time = seen <= age[there] * (1 + 1e-12)
+        there, seen = there[in_time], np.minimum(seen[in_time], age[there][in_time])
+        frequency[there] += 1.0 if grid is None else seen > recency[there] + grid / 2
+        recency[there] = seen
+        there = there[generator.random(len(there)) >= leaves[there]]
+    return frequency, recency
