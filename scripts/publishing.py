@@ -14,7 +14,7 @@ import os
 import platform
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,9 @@ STORAGE_VERSION = "v1.0.0"
 
 # How many publications are kept besides the current one.
 DEFAULT_KEEP = 7
+
+# Whoever was sent to a publication while it was the current one may open its files by name for so long after.
+GRACE = timedelta(hours=1)
 
 TOOLS = ("dbt-core", "dbt-duckdb", "duckdb", "great-expectations")
 
@@ -88,9 +91,13 @@ def list_publications(settings: Settings) -> list[Publication]:
         return []
     found = []
     for path in folder.iterdir():
-        if path.name.startswith(".") or not (path / "manifest.json").is_file():
+        if path.name.startswith("."):
             continue
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        try:
+            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            # No publication, or one that a night has just removed: `rollback --list` takes no lock.
+            continue
         found.append(Publication(path.name, path, manifest))
     return sorted(found, key=lambda publication: run_order(publication.run_id))
 
@@ -390,6 +397,9 @@ def _sync(path: Path) -> None:
 
 def _point_to(settings: Settings, publication: Path) -> None:
     """The one step: replace the link, which stays valid when the warehouse is moved."""
+    if settings.published.exists():
+        # From now on its grace runs: a folder's time says until when readers were sent to it.
+        os.utime(settings.published)
     _sync(publication.parent)
     temporary = settings.warehouse / f".published.{os.getpid()}"
     temporary.unlink(missing_ok=True)
@@ -407,7 +417,9 @@ def _remove_leftovers(settings: Settings) -> None:
 
 
 def _prune(settings: Settings, keep: int) -> None:
-    """Remove old publications: all but the current, the last `keep` others, and what a link points to."""
+    """Remove old publications: all but the current, the last `keep` others, what a link points to, and what
+    was the current one less than `GRACE` ago.
+    """
     linked = {
         path.resolve()
         for folder in (settings.warehouse, publications_folder(settings))
@@ -415,7 +427,10 @@ def _prune(settings: Settings, keep: int) -> None:
         if path.is_symlink()
     }
     candidates = [one for one in list_publications(settings) if one.path.resolve() not in linked]
+    now = datetime.now(UTC).timestamp()
     for publication in candidates[: max(len(candidates) - keep, 0)]:
+        if now - publication.path.stat().st_mtime < GRACE.total_seconds():
+            continue
         # Renamed first: half a publication must never look like one.
         doomed = publication.path.with_name(f".{publication.run_id}.removing")
         publication.path.rename(doomed)

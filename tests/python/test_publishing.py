@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -101,6 +101,12 @@ def reader(settings: Settings) -> Iterator[subprocess.Popen[str]]:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return make_warehouse(tmp_path / "warehouse")
+
+
+@pytest.fixture
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old publications go at once."""
+    monkeypatch.setattr(publishing, "GRACE", timedelta(0))
 
 
 def test_what_readers_get(settings: Settings) -> None:
@@ -238,6 +244,7 @@ def test_readers_have_something_whole_after_every_statement(settings: Settings) 
     assert seen == {1, 2, 3}
 
 
+@pytest.mark.usefixtures("no_grace")
 def test_open_reader_keeps_what_it_opened(settings: Settings) -> None:
     publish_number(settings, 1)
     with duckdb.connect(str(settings.published.resolve() / "analytics.duckdb"), read_only=True) as connection:
@@ -323,6 +330,7 @@ def test_leftovers_of_dead_runs_are_removed(settings: Settings) -> None:
     assert not (settings.warehouse / ".published.1").is_symlink()
 
 
+@pytest.mark.usefixtures("no_grace")
 def test_keeps_the_last_ones_and_what_is_linked(settings: Settings) -> None:
     publish_number(settings, 1)
     (settings.warehouse / "year_end").symlink_to(f"publications/{name(1)}")
@@ -332,6 +340,30 @@ def test_keeps_the_last_ones_and_what_is_linked(settings: Settings) -> None:
     assert kept == [name(1), name(4), name(5), name(6)]
 
 
+def age(settings: Settings, *numbers: int) -> None:
+    """As if the grace of these publications had just ended."""
+    for number in numbers:
+        folder = publishing.publications_folder(settings) / name(number)
+        ended = folder.stat().st_mtime - publishing.GRACE.total_seconds()
+        os.utime(folder, (ended, ended))
+
+
+def test_one_that_was_current_a_moment_ago_stays_for_who_looked_it_up(settings: Settings) -> None:
+    for number in range(1, 5):
+        publish_number(settings, number)
+    age(settings, 1, 2, 3, 4)
+    rollback(settings, name(1))
+    looked_up = settings.published.resolve()
+    publish_number(settings, 5, keep=1)
+    with duckdb.connect(str(looked_up / "analytics.duckdb"), read_only=True) as connection:
+        assert connection.execute("select count(*) from marts.dim_customers").fetchone() == (5,)
+    assert [publication.run_id for publication in list_publications(settings)] == [name(1), name(4), name(5)]
+    age(settings, 1, 4)
+    publish_number(settings, 6, keep=1)
+    assert [publication.run_id for publication in list_publications(settings)] == [name(5), name(6)]
+
+
+@pytest.mark.usefixtures("no_grace")
 def test_current_one_is_kept_after_a_rollback(settings: Settings) -> None:
     for number in range(1, 5):
         publish_number(settings, number)
