@@ -42,6 +42,8 @@ class Column:
     may_be_future: bool = False
     # Personal data: only a salted hash is stored.
     is_email: bool = False
+    # What a person wrote: telephone numbers are masked in it.
+    is_free_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ class Table:
 
 def _text(name: str, required: bool = False, values: tuple[str, ...] = ()) -> Column:
     return Column(name, Kind.TEXT, required, values=values)
+
+
+def _free_text(name: str) -> Column:
+    return Column(name, Kind.TEXT, is_free_text=True)
 
 
 def _money(name: str, required: bool = False, minimum: int | None = 0, above_minimum: bool = False) -> Column:
@@ -141,7 +147,7 @@ TABLES: dict[str, Table] = {
                 _timestamp("refunded_at", required=True),
                 _money("amount", required=True, above_minimum=True),
                 _currency(),
-                _text("reason"),
+                _free_text("reason"),
             ),
         ),
         Table(
@@ -158,8 +164,8 @@ TABLES: dict[str, Table] = {
                 Column("started_on", Kind.DATE, required=True, may_be_future=True),
                 Column("ended_on", Kind.DATE, may_be_future=True),
                 Column("cancel_requested_on", Kind.DATE),
-                _text("cancel_reason"),
-                _text("cancel_comment"),
+                _free_text("cancel_reason"),
+                _free_text("cancel_comment"),
                 _text("cancel_type", values=("voluntary", "involuntary")),
             ),
             ordered_dates=(("started_on", "ended_on"),),
@@ -183,7 +189,7 @@ TABLES: dict[str, Table] = {
                 _text("survey"),
                 _timestamp("responded_at", required=True),
                 Column("score", Kind.INTEGER, minimum=0, maximum=10),
-                _text("comment"),
+                _free_text("comment"),
             ),
         ),
         Table(

@@ -28,7 +28,7 @@ from scripts.errors import ConfigurationError, LandingError
 from scripts.locking import warehouse_lock
 from scripts.mapping import run_mapping
 from scripts.progress import LOGGER, start_logging
-from scripts.raw_rules import Limits, checked_select, cleaned_select
+from scripts.raw_rules import Limits, checked_select, cleaned_select, masked_phones
 from scripts.reading import (
     EMAIL_PATTERN,
     Fingerprint,
@@ -543,7 +543,7 @@ class _Landing:
                 [self._load(unit.mapping.input, unit.source_file).number for unit in units],
             ],
         )
-        redacted = f"regexp_replace(content, {literal(EMAIL_PATTERN)}, '[e-mail]', 'g')"
+        redacted = masked_phones(f"regexp_replace(content, {literal(EMAIL_PATTERN)}, '[e-mail]', 'g')")
         run(f"""
             create or replace temp table landing_rejects as
             select _file, source_row, reason, json_object('line', {redacted}) as content

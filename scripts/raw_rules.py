@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from scripts.contract import CURRENCIES, Column, Kind, Table, stored_name
-from scripts.reading import EMAIL_PATTERN
+from scripts.reading import EMAIL_PATTERN, PHONE_PATTERN
 from scripts.sql import identifier, literal
 
 # What counts as blank at the ends of a value: also the spaces that spreadsheets and web forms leave.
@@ -58,7 +58,8 @@ def cleaned_select(table: Table, relation: str) -> str:
     """Select the mapped rows trimmed, blank as NULL, and without e-mail addresses.
 
     A text that as a whole is an address becomes the salted hash, so that it still joins; an address inside a
-    longer text becomes `[e-mail]`. The salt is the DuckDB variable `salt` of the session.
+    longer text becomes `[e-mail]`, a telephone number in what a person wrote `[phone]`. The salt is the DuckDB
+    variable `salt` of the session.
     """
     trimmed = ", ".join(
         f"nullif(trim({identifier(name)}, {literal(_BLANKS)}), '') as {identifier(name)}"
@@ -82,7 +83,13 @@ def _without_address(column: Column) -> str:
         is_address = f"regexp_full_match({value}, {literal(EMAIL_PATTERN)})"
         redacted = f"case when {is_address} then {hashed} else {redacted} end"
     # Looking for one character first spares nearly all rows the pattern.
-    return f"case when contains({value}, '@') then {redacted} else {value} end"
+    cleaned = f"case when contains({value}, '@') then {redacted} else {value} end"
+    return masked_phones(cleaned) if column.is_free_text else cleaned
+
+
+def masked_phones(text: str) -> str:
+    """SQL that puts `[phone]` in the place of each telephone number in a text."""
+    return f"regexp_replace({text}, {literal(PHONE_PATTERN)}, '\\1[phone]', 'g')"
 
 
 def checked_select(table: Table, relation: str, limits: Limits) -> str:

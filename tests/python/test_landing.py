@@ -900,7 +900,9 @@ def test_addresses_are_never_stored(contract):
         {"customer_id": "c3", "email": "no address"},
     )
     write_rows(contract, "orders", GOOD["orders"] | {"customer_id": address})
-    comment = f"Write to {address}, or to <o'neill@mail.example.co.uk>"
+    comment = (
+        f"Write to {address}, or to <o'neill@mail.example.co.uk>, or call 0912 345 678 about #0012345678"
+    )
     write_rows(contract, "survey_responses", GOOD["survey_responses"] | {"comment": comment})
     write_rows(
         contract, "support_tickets", GOOD["support_tickets"] | {"satisfaction": address, "priority": address}
@@ -914,7 +916,7 @@ def test_addresses_are_never_stored(contract):
     ) == [("c3", hashed("no address"), None), (hashed(address), hashed(address), hashed(address))]
     assert contract.values("select customer_id from raw.orders") == [hashed(address)]
     assert contract.values("select comment from raw.survey_responses") == [
-        "Write to [e-mail], or to <[e-mail]>"
+        "Write to [e-mail], or to <[e-mail]>, or call [phone] about #0012345"
     ]
     rejects = dict(contract.rows("select table_name, content::varchar from raw.rejects"))
     assert '"email_hash":"' + hashed(address) in rejects["customers"]

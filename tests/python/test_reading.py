@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,7 @@ from small_company import ORDERS, Company
 from scripts import reading
 from scripts.adapters import Files
 from scripts.errors import ConfigurationError, LandingError
+from scripts.raw_rules import masked_phones
 from scripts.reading import Sandbox, fingerprint, without_addresses
 
 GOOD = ("1,a,2026-01-01,10", "2,b,2026-01-02,20.50")
@@ -704,6 +706,25 @@ def test_addresses_are_found_alike_by_python_and_duckdb(text, expected):
         "select regexp_replace(?, ?, '[e-mail]', 'g')", [text, reading.EMAIL_PATTERN]
     ).fetchone()[0]
     assert by_duckdb == expected
+
+
+PHONES = """+84 912 345 678|+44 20 7946 0958|+49 (0)30 1234567|0049 30 1234567|0912345678|0912 345 678
+    |0912.345.678|020 7946 0958|(020) 7946 0958|030/1234567|06 12 34 56 78|(415) 555-0132|415-555-0132"""
+NO_PHONES = """order 100012345|S1000001|#0012345678|ORD-0912345678|01.02.2024 10:30|2024-01-02 10:30:00
+    |1.000.000 VND|15 000 000|1,234,567.89|0.123456789|5012345678901|250.000.000 and 300.000|01/02/2024
+    |10 000 000 000|+10.000.000 dong|1 2 3 4 5 6 7 8 9 10|09:00-10:00"""
+
+
+@pytest.mark.parametrize("text", ["{}", "call me: {}, thanks", "({})"])
+def test_telephone_numbers_are_told_from_orders_dates_and_amounts(text):
+    masked = duckdb.connect()
+    for number in (one.strip() for one in f"{PHONES}|{NO_PHONES}".split("|")):
+        written = text.format(number)
+        expected = text.format("[phone]") if number in PHONES else written
+        result = masked.execute(f"select {masked_phones('?')}", [written]).fetchone()[0]
+        # The bracket of (020) may be taken for the one around the number.
+        assert result.replace("(", "") == expected.replace("(", ""), written
+        assert re.sub(reading.PHONE_PATTERN, r"\1[phone]", written) == result
 
 
 def test_fingerprint_is_the_sha256_of_the_file(tmp_path):
