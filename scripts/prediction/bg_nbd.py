@@ -18,7 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh_tridiagonal
-from scipy.special import digamma, expit, gammaln
+from scipy.special import expit
 
 from scripts.prediction.fitting import (
     Array,
@@ -37,6 +37,11 @@ from scripts.prediction.fitting import (
 MODEL = "bg_nbd"
 NAMES = ("r", "alpha", "a", "b")
 
+# Purchases on a day each for nearly three hundred years; more are a caller's defect.
+MOST_PURCHASES = 100_000
+# A mean probability of leaving below this is that of customers who stay.
+NOBODY = 1e-4
+
 # Points of the quadrature over p, and how many rows are taken at once (memory).
 NODES = 64
 ROWS_AT_ONCE = 20_000
@@ -46,43 +51,55 @@ STEPS_PER_YEAR = 12
 def _log_likelihood(frequency: Array, recency: Array, age: Array, customers: Array) -> Objective:
     """Log-likelihood of distinct cells and its gradient by (r, alpha, a, b); equation (6) of the paper.
 
-    What depends on one column only is computed once for each of its values.
+    Gamma(r + x) / Gamma(r) and B(a, b + x) / B(a, b) are taken as products over the purchases i < x, and
+    powers of alpha + T relative to alpha: nothing cancels when r, a or b are large. What depends on one
+    column only is computed once for each of its values.
     """
-    x, x_of = np.unique(frequency, return_inverse=True)
     ages, age_of = np.unique(age, return_inverse=True)
     recencies, recency_of = np.unique(recency, return_inverse=True)
-    by_x = np.bincount(x_of, customers)
+    by_frequency = np.bincount(frequency.astype(np.int64), customers)
+    # How many customers have made repeat purchase number i + 1.
+    reached = by_frequency[::-1].cumsum()[::-1][1:]
+    i = np.arange(len(reached), dtype=np.float64)
     is_repeater = frequency > 0
-    total = float(customers.sum())
+    before_last = np.where(is_repeater, frequency - 1, 0.0)
 
     def objective(values: Array) -> tuple[float, Array]:
         r, alpha, a, b = values
         exponent = r + frequency
-        log_age = np.log(alpha + ages)[age_of]
-        log_recency = np.log(alpha + recencies)[recency_of]
-        # log(a / (b + x - 1)); a customer without a repeat purchase cannot have left.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_odds = np.where(x > 0, np.log(a) - np.log(b + x - 1), -np.inf)[x_of]
-        gone = log_odds + exponent * (log_age - log_recency)
-        weight = expit(gone)
-        per_cell = np.logaddexp(0.0, gone) - exponent * log_age
-        per_x = gammaln(r + x) + gammaln(b + x) - gammaln(a + b + x)
-        constant = r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b)
-        value = float((customers * per_cell).sum() + (by_x * per_x).sum()) + total * float(constant)
-
-        left = customers * weight
+        log_age = np.log1p(ages / alpha)[age_of]
+        log_recency = np.log1p(recencies / alpha)[recency_of]
+        # The odds of having left; a customer without a repeat purchase cannot have.
+        log_odds = np.log(a) - np.log(b + before_last) + exponent * (log_age - log_recency)
+        log_odds = np.where(is_repeater, log_odds, -np.inf)
+        left = customers * expit(log_odds)
         stayed = customers - left
-        by_r = (by_x * digamma(r + x)).sum() - (stayed * log_age + left * log_recency).sum()
-        by_r += total * (np.log(alpha) - digamma(r))
-        hazard = stayed * (1 / (alpha + ages))[age_of] + left * (1 / (alpha + recencies))[recency_of]
-        by_alpha = total * r / alpha - (exponent * hazard).sum()
-        shared = total * digamma(a + b) - (by_x * digamma(a + b + x)).sum()
-        by_a = shared + left.sum() / a
-        by_b = shared - total * digamma(b) + (by_x * digamma(b + x)).sum()
-        by_b -= (left[is_repeater] / (b + frequency[is_repeater] - 1)).sum()
-        return value, np.array([by_r, by_alpha, by_a, by_b])
+        value = (reached * (np.log((r + i) / alpha) - np.log1p(a / (b + i)))).sum()
+        value += (customers * (np.logaddexp(0.0, log_odds) - exponent * log_age)).sum()
+
+        by_r = (reached / (r + i)).sum() - (stayed * log_age + left * log_recency).sum()
+        slope = stayed * ((r * age / alpha - frequency) / (alpha + age))
+        slope += left * ((r * recency / alpha - frequency) / (alpha + recency))
+        shared = (reached / (a + b + i)).sum()
+        by_a = left.sum() / a - shared
+        by_b = (reached / (b + i)).sum() - shared - (left / (b + before_last)).sum()
+        return float(value), np.array([by_r, slope.sum(), by_a, by_b])
 
     return objective
+
+
+def _meaning(name: str, side: str, parameters: Mapping[str, float]) -> str:
+    """What a parameter at its bound says of the customers."""
+    if name == "r":
+        return "all buy equally often" if side == "upper" else "hardly anybody buys again"
+    if name == "alpha":
+        return "the time between purchases is out of proportion to the time observed"
+    share = parameters["a"] / (parameters["a"] + parameters["b"])
+    if share < NOBODY:
+        return "nobody is seen to leave"
+    if side == "upper":
+        return f"all leave with the same probability ({share:.1%}) after a repeat purchase"
+    return f"customers leave with their first repeat purchase ({share:.1%} of them) or never"
 
 
 def _check(frequency: Array, recency: Array, age: Array) -> None:
@@ -90,7 +107,10 @@ def _check(frequency: Array, recency: Array, age: Array) -> None:
     for wrong, what in (
         (recency > age, "recency is greater than age"),
         ((frequency == 0) & (recency > 0), "recency is greater than 0 without a repeat purchase"),
-        (np.isfinite(frequency) & (frequency % 1 != 0), "frequency is not a whole number"),
+        (
+            np.isfinite(frequency) & ((frequency % 1 != 0) | (frequency > MOST_PURCHASES)),
+            f"frequency is not a whole number up to {MOST_PURCHASES:,}",
+        ),
     ):
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
@@ -121,7 +141,7 @@ def fit(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, customers: Arr
         return no_fit(MODEL, " ".join([*notes, reason]), total, cells)
 
     if total < len(NAMES):
-        return refuse(f"{int(total)} customers are too few for {len(NAMES)} parameters.")
+        return refuse(f"Too few customers ({int(total)}) for {len(NAMES)} parameters.")
     scale = float((count * until).sum() / total)
     if scale == 0:
         return refuse("All customers came on the last day of observation: there was no time to buy again.")
@@ -136,24 +156,12 @@ def fit(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, customers: Arr
         MODEL,
         _log_likelihood(x, last, until, count),
         (
-            Parameter("r", 1e-4, 1e4, "almost nobody buys again", "all buy equally often"),
-            Parameter(
-                "alpha",
-                1e-7,
-                1e9,
-                "purchases follow each other at once",
-                "purchases are rarer than can be told",
-                scale,
-            ),
-            Parameter("a", 1e-4, 1e4, "nobody is seen to leave", "all leave with the same probability"),
-            Parameter(
-                "b",
-                1e-4,
-                1e4,
-                "whoever can leave does so at the first repeat purchase",
-                "customers hardly leave, or all with the same probability",
-            ),
+            Parameter("r"),
+            Parameter("alpha", 1e-7, 1e9, scale),
+            Parameter("a"),
+            Parameter("b"),
         ),
+        _meaning,
         [
             (0.3, 0.3 / rate, 0.8, 2.5),
             (1.0, 1.0 / rate, 1.0, 5.0),
@@ -180,7 +188,7 @@ def probability_alive(
     x, last, until = as_columns(frequency=frequency, recency=recency, age=age)
     _check(x, last, until)
     with np.errstate(all="ignore"):
-        gone = np.log(a) - np.log(b + x - 1) + (r + x) * (np.log(alpha + until) - np.log(alpha + last))
+        gone = np.log(a / (b + x - 1)) + (r + x) * (np.log1p(until / alpha) - np.log1p(last / alpha))
         alive = np.where(x == 0, 1.0, expit(-gone))
     unknown = ~(np.isfinite(x + last + until) & (x >= 0) & (last >= 0) & (until >= 0))
     return np.where(unknown, np.nan, alive)

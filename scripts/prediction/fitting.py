@@ -22,6 +22,8 @@ GRADIENT_TOLERANCE = 1e-7
 # Starts that end within this of the best log-likelihood have found the same place.
 AGREEMENT = 0.01
 NEWTON_ITERATIONS = 80
+# Differences of the log-likelihood per customer below this are rounding.
+NOISE = 1e-10
 # Half the width of the differences of the gradient that give the second derivatives, in log-parameters.
 DIFFERENCE = 1e-3
 # A standard error beyond this factor (e^10) says that the data tell nothing about the parameter.
@@ -67,17 +69,19 @@ class Fit:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A positive parameter: its bounds, and what it means for the customers when a bound binds.
+    """A positive parameter and its bounds, where the model has become a simpler one.
 
     `scale` is the size of the data's unit in it: the fit is done without it, the result given back with it.
     """
 
     name: str
-    lower: float
-    upper: float
-    at_lower: str
-    at_upper: str
+    lower: float = 1e-4
+    upper: float = 1e4
     scale: float = 1.0
+
+
+# What it says of the customers that a parameter, by its name, lies at that side ("lower", "upper").
+Meaning = Callable[[str, str, Mapping[str, float]], str]
 
 
 def no_fit(model: str, reason: str, customers: float = 0, cells: int = 0) -> Fit:
@@ -166,7 +170,7 @@ class _Search:
             for _ in range(30):
                 trial = np.clip(theta + step, self.lower, self.upper)
                 trial_value, trial_gradient = self(trial)
-                if trial_value <= value + 1e-15 * abs(value):
+                if trial_value <= value + NOISE:
                     break
                 step /= 2
             else:
@@ -200,6 +204,7 @@ def fit_by_maximum_likelihood(
     model: str,
     objective: Objective,
     parameters: Sequence[Parameter],
+    meaning: Meaning,
     starts: Sequence[Sequence[float]],
     customers: float,
     cells: int,
@@ -210,7 +215,7 @@ def fit_by_maximum_likelihood(
     """Maximise `objective` (log-likelihood and its gradient by the parameters, without units).
 
     L-BFGS-B in log-parameters from every start, then Newton's method from the best. `log_likelihood_shift` is
-    what the data's unit adds to the log-likelihood; `notes` come first in the reason.
+    what the data's unit adds to the log-likelihood; `notes` come first in the reason, then what is bounded.
     """
     lower = np.log([parameter.lower for parameter in parameters])
     upper = np.log([parameter.upper for parameter in parameters])
@@ -267,12 +272,11 @@ def fit_by_maximum_likelihood(
         standard_errors[parameter.name] = None if error is None else natural * error
         if not is_free[place]:
             bounded.append(parameter.name)
-            side, meaning = (
-                ("lower", parameter.at_lower) if at_lower[place] else ("upper", parameter.at_upper)
-            )
-            sentences.append(f"{parameter.name} is at its {side} bound: {meaning}.")
         elif error is None:
             sentences.append(f"{parameter.name} has no standard error: the data hardly tell it.")
+    for name in bounded:
+        side = "lower" if at_lower[[parameter.name for parameter in parameters].index(name)] else "upper"
+        sentences.append(f"{name} is at its {side} bound: {meaning(name, side, values)}.")
     if apart:
         sentences.append(f"{apart} of {len(starts)} starts ended at a lower likelihood.")
     return Fit(

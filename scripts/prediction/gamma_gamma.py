@@ -60,6 +60,17 @@ def _log_likelihood(frequency: Array, mean_value: Array, customers: Array) -> Ob
     return objective
 
 
+def _meaning(name: str, side: str, parameters: Mapping[str, float]) -> str:
+    """What a parameter at its bound says of the customers."""
+    if name == "p":
+        if side == "upper":
+            return "the purchases of one customer all have the same value"
+        return "the purchases of one customer differ beyond measure"
+    if name == "q" and side == "upper":
+        return "customers do not differ in what their purchases are worth"
+    return "customers differ beyond measure in what their purchases are worth"
+
+
 def fit(frequency: ArrayLike, mean_value: ArrayLike, customers: ArrayLike) -> Fit:
     """Fit p, q and v to cells of customers; v comes in the unit of `mean_value`.
 
@@ -68,35 +79,26 @@ def fit(frequency: ArrayLike, mean_value: ArrayLike, customers: ArrayLike) -> Fi
     """
     x, mean, count = as_columns(frequency=frequency, mean_value=mean_value, customers=customers)
     check_counts(count)
+    bought = x > 0
     notes = left_out(count[x == 0].sum(), "no purchase to take the mean of")
-    missing = (np.isnan(mean) & (x != 0)) | np.isnan(x) | np.isinf(x) | np.isinf(mean) | (x < 0)
-    notes += left_out(count[missing].sum(), "frequency or mean value missing")
-    notes += left_out(count[(x > 0) & ~missing & (mean <= 0)].sum(), "mean value zero or negative")
-    known = (x > 0) & (mean > 0) & ~missing & (count > 0)
+    notes += left_out(count[bought & (mean <= 0)].sum(), "mean value zero or negative")
+    known = bought & (mean > 0) & np.isfinite(x) & np.isfinite(mean)
+    unknown = ~(known | (x == 0) | (bought & (mean <= 0)))
+    notes += left_out(count[unknown].sum(), "frequency or mean value missing")
+    known &= count > 0
     if not known.any():
         return no_fit(MODEL, " ".join([*notes, "There are no customers with a mean value."]))
     (x, mean), count = distinct_cells([x[known], mean[known]], count[known])
     total, cells = float(count.sum()), len(count)
     if total < len(NAMES):
-        reason = f"{int(total)} customers are too few for {len(NAMES)} parameters."
+        reason = f"Too few customers ({int(total)}) for {len(NAMES)} parameters."
         return no_fit(MODEL, " ".join([*notes, reason]), total, cells)
     scale = float(np.exp((count * np.log(mean)).sum() / total))
     return fit_by_maximum_likelihood(
         MODEL,
         _log_likelihood(x, mean / scale, count),
-        (
-            Parameter(
-                "p",
-                1e-3,
-                1e4,
-                "the purchases of a customer have next to nothing in common",
-                "all purchases of a customer have the same value",
-            ),
-            Parameter(
-                "q", 1e-3, 1e4, "customers differ beyond measure", "customers do not differ in mean value"
-            ),
-            Parameter("v", 1e-8, 1e8, "values are near zero", "values are beyond measure", scale),
-        ),
+        (Parameter("p"), Parameter("q"), Parameter("v", 1e-8, 1e8, scale)),
+        _meaning,
         [(6.0, 4.0, 0.5), (1.0, 2.0, 1.0), (1.0, 20.0, 19.0), (50.0, 2.0, 0.02), (20.0, 20.0, 1.0)],
         total,
         cells,

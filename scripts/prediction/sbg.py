@@ -65,6 +65,14 @@ def _check(renewals: Array) -> None:
         )
 
 
+def _meaning(name: str, side: str, parameters: Mapping[str, float]) -> str:
+    """What a parameter at its bound says of the customers."""
+    share = parameters["alpha"] / (parameters["alpha"] + parameters["beta"])
+    if side == "upper":
+        return f"all leave with the same probability ({share:.1%}) at each renewal"
+    return f"customers leave at their first renewal ({share:.1%} of them) or never"
+
+
 def fit(renewals: ArrayLike, is_ended: ArrayLike, customers: ArrayLike) -> Fit:
     """Fit alpha and beta to cells of customers who have renewed so often, and have ended or not.
 
@@ -91,7 +99,7 @@ def fit(renewals: ArrayLike, is_ended: ArrayLike, customers: ArrayLike) -> Fit:
         return no_fit(MODEL, " ".join([*notes, reason]), total, cells)
 
     if total < len(NAMES):
-        return refuse(f"{int(total)} customers are too few for {len(NAMES)} parameters.")
+        return refuse(f"Too few customers ({int(total)}) for {len(NAMES)} parameters.")
     if not (renewed + lost).any():
         return refuse("Nobody has come to a renewal yet.")
     if not lost.any():
@@ -102,22 +110,8 @@ def fit(renewals: ArrayLike, is_ended: ArrayLike, customers: ArrayLike) -> Fit:
     return fit_by_maximum_likelihood(
         MODEL,
         _log_likelihood(renewed, lost),
-        (
-            Parameter(
-                "alpha",
-                1e-4,
-                1e4,
-                "whoever stays at first stays for good",
-                "all leave with the same probability",
-            ),
-            Parameter(
-                "beta",
-                1e-4,
-                1e4,
-                "some leave at the first renewal, the others hardly ever",
-                "all leave with nearly the same probability",
-            ),
-        ),
+        (Parameter("alpha"), Parameter("beta")),
+        _meaning,
         [(size * churn, size * (1 - churn) + 1e-4) for size in (2.0, 0.3, 20.0)],
         total,
         cells,
