@@ -58,8 +58,8 @@ def cleaned_select(table: Table, relation: str) -> str:
     """Select the mapped rows trimmed, blank as NULL, and without e-mail addresses.
 
     A text that as a whole is an address becomes the salted hash, so that it still joins; an address inside a
-    longer text becomes `[e-mail]`, a telephone number in what a person wrote `[phone]`. The salt is the DuckDB
-    variable `salt` of the session.
+    longer text becomes `[e-mail]`, a telephone number in what a person wrote `[phone]`. The salt is the
+    DuckDB variable `salt` of the session.
     """
     trimmed = ", ".join(
         f"nullif(trim({identifier(name)}, {literal(_BLANKS)}), '') as {identifier(name)}"

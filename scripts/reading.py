@@ -43,9 +43,10 @@ EMAIL_PATTERN = (
     r"""[^\s@<>()\[\],;:|/\\"'][^\s@<>()\[\],;:|/\\]*"""
     r"""@(?:[^\s@<>()\[\],;:|/\\"'=?&!.]+\.)+[^\s@<>()\[\],;:|/\\"'=?&!.0-9]+"""
 )
-# A telephone number as people write it: with +, 00 or 0 before it, or (415) 555-0132. What stands before it is
-# group 1: a letter, a digit, or a mark as in #0123456789 and 1.0123456789 means an order or an amount. Dates and
-# numbers with thousands marks do not match. Both Python and DuckDB (RE2, without look-around) understand it.
+# A telephone number as people write it: with +, 00 or 0 before it, or (415) 555-0132. What stands before it
+# is group 1: a letter, a digit, or a mark as in #0123456789 and 1.0123456789 means an order or an amount.
+# Dates and numbers with thousands marks do not match. Both Python and DuckDB (RE2, without look-around)
+# understand it.
 PHONE_PATTERN = (
     r"""(^|[^\w#.+/-])(?:"""
     r"""\+[1-9](?:[ .()/-]{0,2}[0-9]){8,14}"""

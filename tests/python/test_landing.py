@@ -916,7 +916,7 @@ def test_addresses_are_never_stored(contract):
     ) == [("c3", hashed("no address"), None), (hashed(address), hashed(address), hashed(address))]
     assert contract.values("select customer_id from raw.orders") == [hashed(address)]
     assert contract.values("select comment from raw.survey_responses") == [
-        "Write to [e-mail], or to <[e-mail]>, or call [phone] about #0012345"
+        "Write to [e-mail], or to <[e-mail]>, or call [phone] about #0012345678"
     ]
     rejects = dict(contract.rows("select table_name, content::varchar from raw.rejects"))
     assert '"email_hash":"' + hashed(address) in rejects["customers"]
