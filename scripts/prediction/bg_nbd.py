@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh_tridiagonal
 from scipy.special import expit
 
@@ -28,6 +28,7 @@ from scripts.prediction.fitting import (
     as_columns,
     check_counts,
     distinct_cells,
+    distinct_rows,
     fit_by_maximum_likelihood,
     left_out,
     no_fit,
@@ -42,9 +43,9 @@ MOST_PURCHASES = 100_000
 # A mean probability of leaving below this is that of customers who stay.
 NOBODY = 1e-4
 
-# Points of the quadrature over p, and how many rows are taken at once (memory).
-NODES = 64
-ROWS_AT_ONCE = 20_000
+# Most points of the quadrature over p, and how many points of all rows are taken at once (memory).
+MOST_POINTS = 1024
+POINTS_AT_ONCE = 1_000_000
 STEPS_PER_YEAR = 12
 
 
@@ -194,17 +195,17 @@ def probability_alive(
     return np.where(unknown, np.nan, alive)
 
 
-def _beta_quadrature(a: float, b: float) -> tuple[Array, Array]:
-    """Points and weights (sum 1) of the Gauss quadrature for Beta(a, b) on [0, 1].
+def _beta_quadrature(a: float, b: float, size: int) -> tuple[Array, Array]:
+    """Points and weights (sum 1) of the Gauss quadrature with `size` points for Beta(a, b) on [0, 1].
 
     Golub and Welsch (1969): eigenvalues of the Jacobi matrix, written so that nothing cancels for small a.
     """
-    k = np.arange(1, NODES, dtype=np.float64)
+    k = np.arange(1, size, dtype=np.float64)
     s = a + b - 2
-    diagonal = np.empty(NODES)
+    diagonal = np.empty(size)
     diagonal[0] = a / (a + b)
     diagonal[1:] = (4 * k * k + 4 * k * (s + 1) + 2 * s * a) / (2 * (2 * k + s) * (2 * k + s + 2))
-    squares = np.empty(NODES - 1)
+    squares = np.empty(size - 1)
     squares[0] = a * b / ((2 + s) ** 2 * (3 + s))
     k = k[1:]
     squares[1:] = (
@@ -212,6 +213,16 @@ def _beta_quadrature(a: float, b: float) -> tuple[Array, Array]:
     )
     points, vectors = eigh_tridiagonal(diagonal, np.sqrt(squares))
     return np.clip(points, 1e-200, 1.0), vectors[0] ** 2
+
+
+def _points_needed(exponent: Array, reach: Array) -> NDArray[np.int64]:
+    """How many points give (1 - (1 + p reach)^-exponent) / p to eight digits, found by trial; a power of 2.
+
+    The integrand turns at p = 1 / reach, or earlier for a large exponent, and the points nearest to zero must
+    see it.
+    """
+    needed = 16 + 10 * np.sqrt(reach) + 2 * np.sqrt(exponent * reach)
+    return np.clip(2 ** np.ceil(np.log2(needed)), 32, MOST_POINTS).astype(np.int64)
 
 
 def _discounted_purchases_while_alive(
@@ -230,25 +241,29 @@ def _discounted_purchases_while_alive(
     if not is_known.any():
         return result
     # Without recency: far fewer rows than cells.
-    rows, row_of = np.unique(np.column_stack([x, age])[is_known], axis=0, return_inverse=True)
-    frequencies, frequency_of = np.unique(rows[:, 0], return_inverse=True)
-    quadratures = [_beta_quadrature(a, b + frequency) for frequency in frequencies]
-    points = np.array([points for points, _ in quadratures])
-    weights = np.array([weights for _, weights in quadratures])
+    (distinct_x, distinct_age), row_of = distinct_rows([x[is_known], age[is_known]])
+    exponents = r + distinct_x
+    sizes = _points_needed(exponents, horizon / (alpha + distinct_age))
     ends = horizon * np.arange(1, len(factors) + 1) / len(factors)
-    expected = np.zeros(len(rows))
-    for first in range(0, len(rows), ROWS_AT_ONCE):
-        part = slice(first, first + ROWS_AT_ONCE)
-        p = points[frequency_of[part]]
-        weight = weights[frequency_of[part]] / p
-        exponent = (r + rows[part, 0])[:, None]
-        reach = p / (alpha + rows[part, 1])[:, None]
-        before = np.zeros(len(p))
-        for end, factor in zip(ends, factors, strict=True):
-            until = (weight * -np.expm1(-exponent * np.log1p(reach * end))).sum(axis=1)
-            expected[part] += factor * (until - before)
-            before = until
-    result[is_known] = expected[row_of.ravel()]
+    expected = np.zeros(len(distinct_x))
+    for size in np.unique(sizes):
+        rows = np.flatnonzero(sizes == size)
+        frequencies, frequency_of = np.unique(distinct_x[rows], return_inverse=True)
+        quadratures = [_beta_quadrature(a, b + frequency, int(size)) for frequency in frequencies]
+        at_once = max(1, POINTS_AT_ONCE // int(size))
+        for first in range(0, len(rows), at_once):
+            part = rows[first : first + at_once]
+            places = frequency_of[first : first + at_once]
+            points = np.array([points for points, _ in quadratures])[places]
+            weights = np.array([weights for _, weights in quadratures])[places] / points
+            exponent = exponents[part][:, None]
+            rate = points / (alpha + distinct_age[part])[:, None]
+            before = np.zeros(len(part))
+            for end, factor in zip(ends, factors, strict=True):
+                until = (weights * -np.expm1(-exponent * np.log1p(rate * end))).sum(axis=1)
+                expected[part] += factor * (until - before)
+                before = until
+    result[is_known] = expected[row_of]
     return result
 
 

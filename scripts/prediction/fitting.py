@@ -104,16 +104,22 @@ def check_counts(customers: Array) -> None:
         raise ValueError("customers must be whole numbers, none negative or missing")
 
 
-def distinct_cells(columns: Sequence[Array], customers: Array) -> tuple[list[Array], Array]:
-    """Sorted distinct rows with the customers of each: neither order nor splitting of rows matters."""
+def distinct_rows(columns: Sequence[Array]) -> tuple[list[Array], NDArray[np.int64]]:
+    """The distinct rows of some columns, sorted, and for each row its place among them."""
     order = np.lexsort(columns[::-1])
-    columns = [column[order] for column in columns]
     is_first = np.zeros(len(order), dtype=bool)
     is_first[:1] = True
     for column in columns:
-        is_first[1:] |= column[1:] != column[:-1]
-    firsts = np.flatnonzero(is_first)
-    return [column[firsts] for column in columns], np.add.reduceat(customers[order], firsts)
+        is_first[1:] |= column[order[1:]] != column[order[:-1]]
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = is_first.cumsum() - 1
+    return [column[order[is_first]] for column in columns], place
+
+
+def distinct_cells(columns: Sequence[Array], customers: Array) -> tuple[list[Array], Array]:
+    """Sorted distinct rows with the customers of each: neither order nor splitting of rows matters."""
+    cells, place = distinct_rows(columns)
+    return cells, np.bincount(place, customers)
 
 
 @dataclass(frozen=True)
