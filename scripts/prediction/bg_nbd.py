@@ -57,34 +57,47 @@ def _log_likelihood(frequency: Array, recency: Array, age: Array, customers: Arr
     column only is computed once for each of its values.
     """
     ages, age_of = np.unique(age, return_inverse=True)
-    recencies, recency_of = np.unique(recency, return_inverse=True)
+    by_age = np.bincount(age_of, customers)
+    purchases_by_age = np.bincount(age_of, customers * frequency)
     by_frequency = np.bincount(frequency.astype(np.int64), customers)
     # How many customers have made repeat purchase number i + 1.
     reached = by_frequency[::-1].cumsum()[::-1][1:]
     i = np.arange(len(reached), dtype=np.float64)
+    # Only who has bought again can have left.
     is_repeater = frequency > 0
-    before_last = np.where(is_repeater, frequency - 1, 0.0)
+    x, count, age_of = frequency[is_repeater], customers[is_repeater], age_of[is_repeater]
+    recencies, recency_of = np.unique(recency[is_repeater], return_inverse=True)
+    before_last = x.astype(np.int64) - 1
 
     def objective(values: Array) -> tuple[float, Array]:
         r, alpha, a, b = values
-        exponent = r + frequency
-        log_age = np.log1p(ages / alpha)[age_of]
-        log_recency = np.log1p(recencies / alpha)[recency_of]
-        # The odds of having left; a customer without a repeat purchase cannot have.
-        log_odds = np.log(a) - np.log(b + before_last) + exponent * (log_age - log_recency)
-        log_odds = np.where(is_repeater, log_odds, -np.inf)
-        left = customers * expit(log_odds)
-        stayed = customers - left
+        log_ages, log_recencies = np.log1p(ages / alpha), np.log1p(recencies / alpha)
+        # The odds of having left, then how many have.
+        log_odds = log_ages[age_of]
+        log_odds -= log_recencies[recency_of]
+        log_odds *= r + x
+        log_odds += (np.log(a) - np.log(b + i))[before_last]
+        small = np.exp(-np.abs(log_odds))
+        left = np.where(log_odds >= 0, 1.0, small)
+        left /= 1 + small
+        left *= count
+        log_one_plus_odds = np.log1p(small)
+        log_one_plus_odds += np.maximum(log_odds, 0.0)
         value = (reached * (np.log((r + i) / alpha) - np.log1p(a / (b + i)))).sum()
-        value += (customers * (np.logaddexp(0.0, log_odds) - exponent * log_age)).sum()
+        value += (count * log_one_plus_odds).sum() - ((r * by_age + purchases_by_age) * log_ages).sum()
 
-        by_r = (reached / (r + i)).sum() - (stayed * log_age + left * log_recency).sum()
-        slope = stayed * ((r * age / alpha - frequency) / (alpha + age))
-        slope += left * ((r * recency / alpha - frequency) / (alpha + recency))
+        left_purchases = left * x
+        gone = np.bincount(recency_of, left)
+        gone_purchases = np.bincount(recency_of, left_purchases)
+        stayed = by_age - np.bincount(age_of, left, len(ages))
+        stayed_purchases = purchases_by_age - np.bincount(age_of, left_purchases, len(ages))
+        by_r = (reached / (r + i)).sum() - (stayed * log_ages).sum() - (gone * log_recencies).sum()
+        by_alpha = ((stayed * (r * ages / alpha) - stayed_purchases) / (alpha + ages)).sum()
+        by_alpha += ((gone * (r * recencies / alpha) - gone_purchases) / (alpha + recencies)).sum()
         shared = (reached / (a + b + i)).sum()
         by_a = left.sum() / a - shared
-        by_b = (reached / (b + i)).sum() - shared - (left / (b + before_last)).sum()
-        return float(value), np.array([by_r, slope.sum(), by_a, by_b])
+        by_b = ((reached - np.bincount(before_last, left)) / (b + i)).sum() - shared
+        return float(value), np.array([by_r, by_alpha, by_a, by_b])
 
     return objective
 
