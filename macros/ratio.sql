@@ -5,3 +5,8 @@
             then cast({{ numerator }} as {{ type_ratio() }}) / cast({{ denominator }} as {{ type_ratio() }})
     end
 {%- endmacro %}
+
+{#- A number in a message for people, with so many decimals. -#}
+{% macro rounded_text(expression, decimals) -%}
+    cast(cast({{ expression }} as decimal(28, {{ decimals }})) as {{ dbt.type_string() }})
+{%- endmacro %}

@@ -80,6 +80,17 @@ final as (
         settings.nps_minimum_votes,
         settings.affinity_minimum_support,
         settings.affinity_minimum_customers,
+        settings.clv_segment,
+        settings.clv_minimum_customers,
+        settings.clv_segment_minimum_customers,
+        settings.clv_minimum_history_days,
+        settings.clv_holdout_days,
+        settings.clv_holdout_share,
+        settings.clv_annual_discount_rate,
+        settings.clv_gate_maximum_bias,
+        settings.clv_gate_maximum_bucket_error,
+        settings.clv_gate_minimum_rank_correlation,
+        settings.clv_gate_minimum_purchases,
         settings.segments,
         settings.fingerprint
     from settings

@@ -25,6 +25,17 @@ with final as (
         {{ setting('nps_minimum_votes', dbt.type_bigint()) }} as nps_minimum_votes,
         {{ setting('affinity_minimum_support', type_ratio()) }} as affinity_minimum_support,
         {{ setting('affinity_minimum_customers', dbt.type_bigint()) }} as affinity_minimum_customers,
+        {{ setting('clv_segment', dbt.type_string()) }} as clv_segment,
+        {{ setting('clv_minimum_customers', dbt.type_bigint()) }} as clv_minimum_customers,
+        {{ setting('clv_segment_minimum_customers', dbt.type_bigint()) }} as clv_segment_minimum_customers,
+        {{ setting('clv_minimum_history_days', dbt.type_bigint()) }} as clv_minimum_history_days,
+        {{ setting('clv_holdout_days', dbt.type_bigint()) }} as clv_holdout_days,
+        {{ setting('clv_holdout_share', type_ratio()) }} as clv_holdout_share,
+        {{ setting('clv_annual_discount_rate', type_ratio()) }} as clv_annual_discount_rate,
+        {{ setting('clv_gate_maximum_bias', type_ratio()) }} as clv_gate_maximum_bias,
+        {{ setting('clv_gate_maximum_bucket_error', type_ratio()) }} as clv_gate_maximum_bucket_error,
+        {{ setting('clv_gate_minimum_rank_correlation', type_ratio()) }} as clv_gate_minimum_rank_correlation,
+        {{ setting('clv_gate_minimum_purchases', dbt.type_bigint()) }} as clv_gate_minimum_purchases,
         {{ setting('segments', dbt.type_string()) }} as segments
 )
 

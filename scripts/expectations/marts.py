@@ -103,6 +103,22 @@ MARTS = (
         is_entity=True,
     ),
     Mart(
+        "fct_clv_models",
+        ("window_name", "model", "billing_interval", "segment_type", "segment_value"),
+        counts=("customers", "informative_customers", "cells"),
+    ),
+    Mart(
+        "fct_clv_backtest",
+        ("model", *_SEGMENT, "billing_interval", "bucket"),
+        counts=("customers", "actual_purchases"),
+    ),
+    Mart(
+        "fct_renewal_curves",
+        (*_SEGMENT, "billing_interval", "renewals"),
+        shares={"observed_renewal_rate": None, "renewal_rate": None, "survival_rate": None},
+        counts=("due_contracts", "renewed_contracts"),
+    ),
+    Mart(
         "fct_revenue_concentration",
         ("period_type", "period_start", *_SEGMENT, "decile"),
         shares={

@@ -1,6 +1,7 @@
--- Grain: one row per customer: what he has brought so far, and what he is expected to bring. Without a fitted
--- model nothing is predicted: those columns are null, `model` is none, and `model_reason` says why. For what
--- cohorts brought by age see fct_cohort_retention.
+-- Grain: one row per customer: what he has brought so far, and what he is expected to bring in the next 365
+-- days: his orders by BG/NBD and Gamma-Gamma, his subscription by the shifted beta-geometric. Only what passed
+-- the gate of fct_clv_models is here; else the columns are null, `model` is none, and `model_reason` says why.
+-- For what cohorts brought by age see fct_cohort_retention.
 
 with customers as (
     select *
@@ -20,6 +21,24 @@ periods as (
 
 month_ends as (
     select * from {{ ref('int_customer_month_ends') }}
+),
+
+order_predictions as (
+    select *
+    from {{ ref('int_clv_order_predictions') }}
+    where window_name = 'full'
+),
+
+subscription_predictions as (
+    select *
+    from {{ ref('int_clv_subscription_predictions') }}
+    where window_name = 'full'
+),
+
+models as (
+    select *
+    from {{ ref('fct_clv_models') }}
+    where window_name = 'full'
 ),
 
 settings as (
@@ -93,34 +112,145 @@ combined as (
     left join subscription_totals on customers.customer_id = subscription_totals.customer_id
 ),
 
+-- Each part with the verdict on the model that it comes from. A customer needs the part of orders if he ever
+-- ordered, and that of subscriptions if one runs, or if it is all he ever had.
+parts as (
+    select
+        customers.customer_id,
+        order_predictions.customer_id is not null as needs_orders,
+        subscription_predictions.customer_id is not null
+        and (subscription_predictions.is_running or order_predictions.customer_id is null) as needs_subscription,
+        subscription_predictions.is_running,
+        order_predictions.frequency,
+        order_predictions.segment_value as order_segment_value,
+        subscription_predictions.segment_value as subscription_segment_value,
+        coalesce(order_models.is_published, false) as has_orders_published,
+        coalesce(value_models.is_published, false) and order_predictions.expected_order_value is not null
+            as has_values_published,
+        coalesce(subscription_models.is_published, false) as has_subscription_published,
+        case when order_models.is_published then order_predictions.probability_alive end as probability_alive,
+        case when order_models.is_published then order_predictions.expected_orders_90_days end
+            as expected_orders_90_days,
+        case when order_models.is_published then order_predictions.expected_orders_365_days end
+            as expected_orders_365_days,
+        case when value_models.is_published then order_predictions.expected_order_value end as expected_order_value,
+        case
+            when order_models.is_published and value_models.is_published
+                then order_predictions.predicted_value_365_days
+        end as order_value_365_days,
+        case when subscription_models.is_published then subscription_predictions.expected_paid_months_90_days end
+            as expected_paid_months_90_days,
+        case when subscription_models.is_published then subscription_predictions.expected_paid_months_365_days end
+            as expected_paid_months_365_days,
+        case when subscription_models.is_published then subscription_predictions.predicted_value_365_days end
+            as subscription_value_365_days,
+        concat('orders: ', order_models.withheld_reason) as order_reason,
+        concat(
+            'order value: ', coalesce(value_models.withheld_reason, 'the mean of all is not finite by this fit')
+        ) as value_reason,
+        concat('subscription: ', subscription_models.withheld_reason) as subscription_reason
+    from customers
+    left join order_predictions on customers.customer_id = order_predictions.customer_id
+    left join subscription_predictions on customers.customer_id = subscription_predictions.customer_id
+    left join models as order_models
+        on
+            order_models.model = 'bg_nbd'
+            and order_predictions.segment_type = order_models.segment_type
+            and order_predictions.segment_value = order_models.segment_value
+    left join models as value_models
+        on
+            value_models.model = 'gamma_gamma'
+            and order_predictions.segment_type = value_models.segment_type
+            and order_predictions.segment_value = value_models.segment_value
+    left join models as subscription_models
+        on
+            subscription_models.model = 'sbg'
+            and subscription_predictions.segment_type = subscription_models.segment_type
+            and subscription_predictions.segment_value = subscription_models.segment_value
+            and subscription_predictions.billing_interval = subscription_models.billing_interval
+),
+
+predicted as (
+    select
+        customer_id,
+        case
+            when needs_subscription and is_running then case when has_subscription_published then 1 end
+            when needs_subscription then case when has_subscription_published then 0 end
+            -- BG/NBD lets nobody leave before his second purchase: of one-time buyers it would say 1 for ever.
+            when frequency > 0 then probability_alive
+        end as probability_alive,
+        expected_orders_90_days,
+        expected_orders_365_days,
+        expected_order_value,
+        case when needs_subscription then expected_paid_months_90_days end as expected_paid_months_90_days,
+        case when needs_subscription then expected_paid_months_365_days end as expected_paid_months_365_days,
+        -- What is not known of one part is not known of the whole.
+        case when needs_orders then order_value_365_days else 0 end
+        + case when needs_subscription then subscription_value_365_days else 0 end as predicted_value_365_days,
+        case
+            when needs_orders and has_orders_published and needs_subscription and has_subscription_published
+                then 'bg_nbd+sbg'
+            when needs_orders and has_orders_published then 'bg_nbd'
+            when needs_subscription and has_subscription_published then 'sbg'
+            else 'none'
+        end as model,
+        case when needs_orders and has_orders_published then order_segment_value end as order_fit_segment,
+        case
+            when needs_subscription and has_subscription_published then subscription_segment_value
+        end as subscription_fit_segment,
+        case
+            when needs_orders and not has_orders_published then order_reason
+            when needs_orders and not has_values_published then value_reason
+        end as order_reason,
+        case when needs_subscription and not has_subscription_published then subscription_reason end
+            as subscription_reason
+    from parts
+),
+
 final as (
     select
-        cast(customer_id as {{ dbt.type_string() }}) as customer_id,
-        cast(cohort_month as date) as cohort_month,
-        cast(first_order_on as date) as first_order_on,
-        cast(last_order_on as date) as last_order_on,
-        {{ days_between('first_purchase_on', 'as_of_date') }} as tenure_days,
-        cast(order_count as {{ dbt.type_bigint() }}) as order_count,
-        cast(order_day_count as {{ dbt.type_bigint() }}) as order_day_count,
-        cast(paid_month_count as {{ dbt.type_bigint() }}) as paid_month_count,
-        cast(gross_revenue as {{ type_money() }}) as gross_revenue,
-        cast(discount_amount as {{ type_money() }}) as discount_amount,
-        cast(refunded_amount as {{ type_money() }}) as refunded_amount,
-        cast(net_revenue as {{ type_money() }}) as net_revenue,
-        cast(gross_margin as {{ type_money() }}) as gross_margin,
-        cast({{ ratio('counted_revenue', 'order_count') }} as {{ type_money() }}) as average_order_value,
-        cast(subscription_value as {{ type_money() }}) as subscription_value,
-        cast(net_revenue + subscription_value as {{ type_money() }}) as historic_value,
-        cast(null as {{ type_ratio() }}) as probability_alive,
-        cast(null as {{ type_ratio() }}) as expected_orders_90_days,
-        cast(null as {{ type_ratio() }}) as expected_orders_365_days,
-        cast(null as {{ type_money() }}) as expected_order_value,
-        cast(null as {{ type_money() }}) as predicted_value_365_days,
+        cast(combined.customer_id as {{ dbt.type_string() }}) as customer_id,
+        cast(combined.cohort_month as date) as cohort_month,
+        cast(combined.first_order_on as date) as first_order_on,
+        cast(combined.last_order_on as date) as last_order_on,
+        {{ days_between('combined.first_purchase_on', 'combined.as_of_date') }} as tenure_days,
+        cast(combined.order_count as {{ dbt.type_bigint() }}) as order_count,
+        cast(combined.order_day_count as {{ dbt.type_bigint() }}) as order_day_count,
+        cast(combined.paid_month_count as {{ dbt.type_bigint() }}) as paid_month_count,
+        cast(combined.gross_revenue as {{ type_money() }}) as gross_revenue,
+        cast(combined.discount_amount as {{ type_money() }}) as discount_amount,
+        cast(combined.refunded_amount as {{ type_money() }}) as refunded_amount,
+        cast(combined.net_revenue as {{ type_money() }}) as net_revenue,
+        cast(combined.gross_margin as {{ type_money() }}) as gross_margin,
+        cast(
+            {{ ratio('combined.counted_revenue', 'combined.order_count') }} as {{ type_money() }}
+        ) as average_order_value,
+        cast(combined.subscription_value as {{ type_money() }}) as subscription_value,
+        cast(combined.net_revenue + combined.subscription_value as {{ type_money() }}) as historic_value,
+        cast(predicted.probability_alive as {{ type_ratio() }}) as probability_alive,
+        cast(predicted.expected_orders_90_days as {{ type_ratio() }}) as expected_orders_90_days,
+        cast(predicted.expected_orders_365_days as {{ type_ratio() }}) as expected_orders_365_days,
+        cast(predicted.expected_order_value as {{ type_money() }}) as expected_order_value,
+        cast(predicted.expected_paid_months_90_days as {{ type_ratio() }}) as expected_paid_months_90_days,
+        cast(predicted.expected_paid_months_365_days as {{ type_ratio() }}) as expected_paid_months_365_days,
+        cast(predicted.predicted_value_365_days as {{ type_money() }}) as predicted_value_365_days,
         -- Historic plus predicted; without a prediction nobody knows it.
-        cast(null as {{ type_money() }}) as lifetime_value,
-        cast('none' as {{ dbt.type_string() }}) as model,
-        cast('no model has been fitted' as {{ dbt.type_string() }}) as model_reason
+        cast(
+            combined.net_revenue + combined.subscription_value
+            + cast(predicted.predicted_value_365_days as {{ type_money() }}) as {{ type_money() }}
+        ) as lifetime_value,
+        cast(predicted.model as {{ dbt.type_string() }}) as model,
+        cast(predicted.order_fit_segment as {{ dbt.type_string() }}) as order_fit_segment,
+        cast(predicted.subscription_fit_segment as {{ dbt.type_string() }}) as subscription_fit_segment,
+        cast(
+            case
+                when predicted.order_reason is not null and predicted.subscription_reason is not null
+                    then concat(predicted.order_reason, '; ', predicted.subscription_reason)
+                else coalesce(predicted.order_reason, predicted.subscription_reason)
+            end as {{ dbt.type_string() }}
+        ) as model_reason
     from combined
+    inner join predicted on combined.customer_id = predicted.customer_id
 )
 
 select * from final

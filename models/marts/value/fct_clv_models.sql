@@ -1,0 +1,107 @@
+-- Grain: one row per fit of a value model: window of the history (`full`, which predictions come from, and
+-- `calibration`, which they are tested by), model, billing interval and segment: its parameters, how it was
+-- found, and whether its predictions are published, or why not. For expected against actual see
+-- fct_clv_backtest.
+
+with fits as (
+    select * from {{ ref('int_clv_fits') }}
+),
+
+windows as (
+    select * from {{ ref('int_clv_windows') }}
+),
+
+verdicts as (
+    select *
+    from {{ ref('fct_clv_backtest') }}
+    where bucket = 'all'
+),
+
+settings as (
+    select * from {{ ref('int_settings') }}
+),
+
+-- Gamma-Gamma is held to the revenue that BG/NBD's orders would have brought by it.
+judged as (
+    select
+        fits.*,
+        calibration.is_fitted as is_calibration_fitted,
+        calibration.reason as calibration_reason,
+        case
+            when fits.model = 'gamma_gamma' then verdicts.has_passed_value_gate
+            else verdicts.has_passed_gate
+        end as has_passed_gate,
+        case
+            when fits.model = 'gamma_gamma' then verdicts.value_gate_reason
+            else verdicts.gate_reason
+        end as gate_reason
+    from fits
+    left join fits as calibration
+        on
+            fits.model = calibration.model
+            and fits.segment_type = calibration.segment_type
+            and fits.segment_value = calibration.segment_value
+            and fits.billing_interval = calibration.billing_interval
+            and calibration.window_name = 'calibration'
+    left join verdicts
+        on
+            case when fits.model = 'gamma_gamma' then 'bg_nbd' else fits.model end = verdicts.model
+            and fits.segment_type = verdicts.segment_type
+            and fits.segment_value = verdicts.segment_value
+            and fits.billing_interval = verdicts.billing_interval
+),
+
+decided as (
+    select
+        *,
+        case
+            when not is_fitted then concat('no fit: ', coalesce(reason, 'unknown'))
+            when is_calibration_fitted is null then 'not tested: the part before the held-out one has no such customers'
+            when not is_calibration_fitted
+                then concat('not tested, no fit before the held-out part: ', coalesce(calibration_reason, 'unknown'))
+            when has_passed_gate is null then 'not tested: nobody to hold it against'
+            when not has_passed_gate then concat('failed the gate: ', gate_reason)
+        end as withheld_reason
+    from judged
+),
+
+final as (
+    select
+        cast(decided.window_name as {{ dbt.type_string() }}) as window_name,
+        cast(decided.model as {{ dbt.type_string() }}) as model,
+        cast(decided.segment_type as {{ dbt.type_string() }}) as segment_type,
+        cast(decided.segment_value as {{ dbt.type_string() }}) as segment_value,
+        cast(decided.billing_interval as {{ dbt.type_string() }}) as billing_interval,
+        cast(windows.observed_from as date) as fitted_from,
+        cast(windows.observed_until as date) as fitted_until,
+        cast(
+            case decided.model when 'bg_nbd' then 'week' when 'sbg' then decided.billing_interval end
+            as {{ dbt.type_string() }}
+        ) as time_unit,
+        cast(
+            case when decided.model = 'gamma_gamma' then settings.reporting_currency end as {{ dbt.type_string() }}
+        ) as money_unit,
+        decided.customers,
+        decided.informative_customers,
+        decided.cells,
+        decided.is_fitted,
+        decided.is_converged,
+        decided.log_likelihood,
+        {%- for parameter in ['r', 'alpha', 'a', 'b', 'p', 'q', 'v', 'beta'] %}
+            decided.{{ parameter }},
+            decided.{{ parameter }}_standard_error,
+        {%- endfor %}
+        decided.bounded_parameters,
+        decided.starts,
+        decided.iterations,
+        decided.reason as fit_reason,
+        case when decided.window_name = 'full' then decided.withheld_reason is null end as is_published,
+        cast(
+            case when decided.window_name = 'full' then decided.withheld_reason end as {{ dbt.type_string() }}
+        ) as withheld_reason
+    from decided
+    inner join windows on decided.window_name = windows.window_name
+    cross join settings
+)
+
+select * from final
