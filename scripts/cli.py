@@ -21,6 +21,7 @@ COMMANDS = {
     "rollback": "scripts.publishing",
     "demo-data": "scripts.demo_data",
     "new-source": "scripts.new_source",
+    "benchmark": "scripts.benchmark",
 }
 
 

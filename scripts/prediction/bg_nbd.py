@@ -49,7 +49,7 @@ POINTS_AT_ONCE = 1_000_000
 STEPS_PER_YEAR = 12
 
 
-def _log_likelihood(frequency: Array, recency: Array, age: Array, customers: Array) -> Objective:
+def _objective(frequency: Array, recency: Array, age: Array, customers: Array) -> Objective:
     """Log-likelihood of distinct cells and its gradient by (r, alpha, a, b); equation (6) of the paper.
 
     Gamma(r + x) / Gamma(r) and B(a, b + x) / B(a, b) are taken as products over the purchases i < x, and
@@ -168,7 +168,7 @@ def fit(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, customers: Arr
     rate = purchases / total
     return fit_by_maximum_likelihood(
         MODEL,
-        _log_likelihood(x, last, until, count),
+        _objective(x, last, until, count),
         (
             Parameter("r"),
             Parameter("alpha", 1e-7, 1e9, scale),
@@ -188,6 +188,20 @@ def fit(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, customers: Arr
         log_likelihood_shift=-purchases * float(np.log(scale)),
         notes=notes,
     )
+
+
+def log_likelihood(
+    parameters: Mapping[str, float],
+    frequency: ArrayLike,
+    recency: ArrayLike,
+    age: ArrayLike,
+    customers: ArrayLike,
+) -> float:
+    """Log-likelihood of cells of customers under given parameters, as `fit` reports it for its own."""
+    x, last, until, count = as_columns(frequency=frequency, recency=recency, age=age, customers=customers)
+    check_counts(count)
+    _check(x, last, until)
+    return _objective(x, last, until, count)(np.array(values_of(parameters, *NAMES)))[0]
 
 
 def probability_alive(

@@ -34,7 +34,7 @@ MODEL = "gamma_gamma"
 NAMES = ("p", "q", "v")
 
 
-def _log_likelihood(frequency: Array, mean_value: Array, customers: Array) -> Objective:
+def _objective(frequency: Array, mean_value: Array, customers: Array) -> Objective:
     """Log-likelihood of distinct cells and its gradient by (p, q, v); equation (1a) of the note, in full."""
     x, x_of = np.unique(frequency, return_inverse=True)
     by_x = np.bincount(x_of, customers)
@@ -96,7 +96,7 @@ def fit(frequency: ArrayLike, mean_value: ArrayLike, customers: ArrayLike) -> Fi
     scale = float(np.exp((count * np.log(mean)).sum() / total))
     return fit_by_maximum_likelihood(
         MODEL,
-        _log_likelihood(x, mean / scale, count),
+        _objective(x, mean / scale, count),
         (Parameter("p"), Parameter("q"), Parameter("v", 1e-8, 1e8, scale)),
         _meaning,
         [(6.0, 4.0, 0.5), (1.0, 2.0, 1.0), (1.0, 20.0, 19.0), (50.0, 2.0, 0.02), (20.0, 20.0, 1.0)],
@@ -105,6 +105,15 @@ def fit(frequency: ArrayLike, mean_value: ArrayLike, customers: ArrayLike) -> Fi
         log_likelihood_shift=-total * float(np.log(scale)),
         notes=notes,
     )
+
+
+def log_likelihood(
+    parameters: Mapping[str, float], frequency: ArrayLike, mean_value: ArrayLike, customers: ArrayLike
+) -> float:
+    """Log-likelihood of cells of customers with purchases under given parameters, as `fit` reports it."""
+    x, mean, count = as_columns(frequency=frequency, mean_value=mean_value, customers=customers)
+    check_counts(count)
+    return _objective(x, mean, count)(np.array(values_of(parameters, *NAMES)))[0]
 
 
 def expected_value(parameters: Mapping[str, float], frequency: ArrayLike, mean_value: ArrayLike) -> Array:

@@ -37,7 +37,7 @@ NAMES = ("alpha", "beta")
 MOST_RENEWALS = 100_000
 
 
-def _log_likelihood(renewed: Array, lost: Array) -> Objective:
+def _objective(renewed: Array, lost: Array) -> Objective:
     """Log-likelihood and its gradient by (alpha, beta), from who renewed and who left at each opportunity.
 
     Retention at opportunity i = 0, 1, … is (beta + i) / (alpha + beta + i): equation (8) of the 2007 paper.
@@ -109,7 +109,7 @@ def fit(renewals: ArrayLike, is_ended: ArrayLike, customers: ArrayLike) -> Fit:
     churn = float(lost.sum() / (renewed + lost).sum())
     return fit_by_maximum_likelihood(
         MODEL,
-        _log_likelihood(renewed, lost),
+        _objective(renewed, lost),
         (Parameter("alpha"), Parameter("beta")),
         _meaning,
         [(size * churn, size * (1 - churn) + 1e-4) for size in (2.0, 0.3, 20.0)],
