@@ -227,10 +227,9 @@ def compare_speed(customers: int, seed: int) -> str:
     show_live("")
     return "\n".join(
         [
-            f"{customers:,} customers seen for up to {LONGEST_AGE_IN_DAYS} days, seed {seed}. Purchases of one day "
-            "are one, so the best fit lies",
-            f"a little off what was planted. Expected: purchases within {HORIZON:g} weeks. Tenure fits from several "
-            "starts, lifetimes from one.",
+            f"{customers:,} customers seen for up to {LONGEST_AGE_IN_DAYS} days, seed {seed}.",
+            "Purchases of one day are one, so the best fit lies a little off what was planted.",
+            f"Tenure fits from several starts, lifetimes from one. Expected: within {HORIZON:g} weeks.",
             "",
             _speed_table(results),
             "",
