@@ -96,6 +96,18 @@ MARTS = (
         shares={"retention_rate": '"starting_customers" > 0', "churn_rate": '"starting_customers" > 0'},
     ),
     Mart(
+        "fct_survival",
+        ("basis", *_SEGMENT, "tenure_days"),
+        shares={"survival_rate": None, "survival_lower_95": None, "survival_upper_95": None},
+        counts=("at_risk_customers", "churned_customers", "censored_customers", "standard_error"),
+    ),
+    Mart(
+        "rpt_survival_summary",
+        ("basis", *_SEGMENT),
+        shares={"survival_rate_365_days": None, "log_rank_p_value": None, "segment_type_p_value": None},
+        counts=("customers", "churned_customers", "median_tenure_days", "mean_tenure_days_of_365"),
+    ),
+    Mart(
         "fct_customer_lifetime_value",
         ("customer_id",),
         shares={"probability_alive": None},

@@ -55,6 +55,12 @@ MARTS = {
     "fct_customer_retention_rate": "period_type VARCHAR, period_start DATE, segment_type VARCHAR, "
     "segment_value VARCHAR, starting_customers BIGINT, ending_customers BIGINT, retention_rate DOUBLE, "
     "churn_rate DOUBLE, is_window_observed BOOLEAN, is_complete BOOLEAN",
+    "fct_survival": "basis VARCHAR, segment_type VARCHAR, segment_value VARCHAR, tenure_days BIGINT, "
+    "at_risk_customers BIGINT, churned_customers BIGINT, censored_customers BIGINT, survival_rate DOUBLE, "
+    "standard_error DOUBLE, survival_lower_95 DOUBLE, survival_upper_95 DOUBLE",
+    "rpt_survival_summary": "basis VARCHAR, segment_type VARCHAR, segment_value VARCHAR, customers BIGINT, "
+    "churned_customers BIGINT, median_tenure_days BIGINT, survival_rate_365_days DOUBLE, "
+    "mean_tenure_days_of_365 DOUBLE, log_rank_p_value DOUBLE, segment_type_p_value DOUBLE",
     "fct_customer_lifetime_value": "customer_id VARCHAR, net_revenue DECIMAL(28,4), order_count BIGINT, "
     "paid_month_count BIGINT, tenure_days BIGINT, probability_alive DOUBLE, gross_revenue DECIMAL(28,4), "
     "refunded_amount DECIMAL(28,4)",

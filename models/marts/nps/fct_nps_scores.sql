@@ -303,10 +303,14 @@ final as (
         -- Nobody can score outside -100 and 100. Votes that all agree have no error to reckon with: that is no
         -- certainty.
         cast(
-            case when standard_error > 0 then greatest(nps - 1.959964 * standard_error, -100) end as {{ type_ratio() }}
+            case
+                when standard_error > 0 then greatest(nps - {{ normal_quantile_95() }} * standard_error, -100)
+            end as {{ type_ratio() }}
         ) as nps_lower_95,
         cast(
-            case when standard_error > 0 then least(nps + 1.959964 * standard_error, 100) end as {{ type_ratio() }}
+            case
+                when standard_error > 0 then least(nps + {{ normal_quantile_95() }} * standard_error, 100)
+            end as {{ type_ratio() }}
         ) as nps_upper_95,
         cast(previous_nps as {{ type_ratio() }}) as previous_nps,
         cast(nps - previous_nps as {{ type_ratio() }}) as nps_change,
@@ -314,7 +318,7 @@ final as (
         cast(
             case
                 when votes >= nps_minimum_votes and previous_votes >= nps_minimum_votes
-                    then abs(nps - previous_nps) > 1.959964 * sqrt(
+                    then abs(nps - previous_nps) > {{ normal_quantile_95() }} * sqrt(
                         standard_error * standard_error + previous_standard_error * previous_standard_error
                     )
             end as boolean
