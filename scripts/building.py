@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 
 from scripts.errors import CheckFailedError, ConfigurationError, LockedError, TenureError
 from scripts.locking import DUCKDB_LOCK_MESSAGE, file_in_use_message, warehouse_lock
@@ -39,12 +40,16 @@ _CREDENTIALS_IN_URL = re.compile(r"://[^/\s@]*:[^/\s]*@")
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What a successful build did. `nodes` counts by kind, e.g. `{"model": 40, "seed": 6, "test": 310}`."""
+    """What a successful build did. `nodes` counts by kind, e.g. `{"model": 40, "seed": 6, "test": 310}`.
+
+    `withheld_predictions` names the value models whose predictions the marts leave null, and why: no failure.
+    """
 
     nodes: dict[str, int]
     warnings: tuple[str, ...]
     seconds: float
     log_file: Path
+    withheld_predictions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,10 @@ def build(settings: Settings, as_of: date | None = None, full_refresh: bool = Fa
         warnings = tuple(_describe(settings, result) for result in results if result["status"] == "warn")
         for warning in warnings:
             LOGGER.warning("build: %s", warning)
-        return BuildResult(count_nodes(results), warnings, seconds, log_file)
+        withheld = withheld_predictions(settings.build_database)
+        for model in withheld:
+            LOGGER.info("build: no predictions of %s", model)
+        return BuildResult(count_nodes(results), warnings, seconds, log_file, withheld)
     if DUCKDB_LOCK_MESSAGE in output:
         raise LockedError(file_in_use_message(settings, output))
     failures = tuple(
@@ -173,6 +181,30 @@ def build(settings: Settings, as_of: date | None = None, full_refresh: bool = Fa
         else f"dbt ended with exit code {exit_code}"
     )
     raise TenureError(f"{cause}. Its output: {log_file}")
+
+
+def withheld_predictions(database: Path) -> tuple[str, ...]:
+    """The value models in the marts of `database` whose predictions are withheld, each with its reason."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        if not connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'fct_clv_models'"
+        ).fetchone():
+            return ()
+        rows = connection.execute(
+            """
+            select model, billing_interval, segment_type, segment_value, withheld_reason
+            from marts.fct_clv_models
+            where not is_published
+            order by all
+            """
+        ).fetchall()
+    return tuple(
+        model
+        + ("" if interval == "none" else f" for contracts by the {interval}")
+        + ("" if kind == "all" else f" for {kind} {value}")
+        + f": {reason}"
+        for model, interval, kind, value, reason in rows
+    )
 
 
 def count_nodes(results: list[dict[str, Any]]) -> dict[str, int]:

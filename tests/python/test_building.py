@@ -12,7 +12,14 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from scripts.building import BuildFailedError, build, build_command, build_dbt_command, dbt_environment
+from scripts.building import (
+    BuildFailedError,
+    build,
+    build_command,
+    build_dbt_command,
+    dbt_environment,
+    withheld_predictions,
+)
 from scripts.errors import CheckFailedError, ConfigurationError, LockedError
 from scripts.settings import PROJECT_ROOT, Settings
 
@@ -110,6 +117,26 @@ def test_environment_holds_no_secret(tmp_path: Path) -> None:
     assert environment["PATH"] == "/bin"
     assert environment["HOMEPAGE"] == "https://example.com/a:b@c"
     assert not {"TENURE_HASH_SALT", "SHOP_POSTGRES_URL", "HTTPS_PROXY"} & set(environment)
+
+
+def test_withheld_predictions_are_told_with_their_reasons(settings: Settings) -> None:
+    assert withheld_predictions(settings.build_database) == ()
+    query(
+        settings,
+        """
+        create schema marts;
+        create table marts.fct_clv_models as
+        select * from (values
+            ('bg_nbd', 'none', 'all', 'all', true, null), ('sbg', 'year', 'all', 'all', false, 'too few'),
+            ('gamma_gamma', 'none', 'country', 'VN', false, 'failed the gate'),
+            ('bg_nbd', 'none', 'all', 'all', null, null)
+        ) as t (model, billing_interval, segment_type, segment_value, is_published, withheld_reason)
+        """,
+    )
+    assert withheld_predictions(settings.build_database) == (
+        "gamma_gamma for country VN: failed the gate",
+        "sbg for contracts by the year: too few",
+    )
 
 
 def test_build_runs_models_and_data_tests(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
