@@ -61,6 +61,9 @@ final as (
         value_scores.expected_order_value,
         order_scores.discounted_orders_365_days
         * value_scores.expected_order_value * windows.net_revenue_share as predicted_value_365_days,
+        -- If he has not dropped out: what is expected of him is that, times the probability that he has not.
+        {{ ratio('order_scores.discounted_orders_365_days', 'order_scores.probability_alive') }}
+        * value_scores.expected_order_value * windows.net_revenue_share as value_if_alive_365_days,
         order_scores.expected_orders_holdout
         * value_scores.expected_order_value * windows.net_revenue_share as expected_revenue_holdout,
         assigned.holdout_purchases,

@@ -184,9 +184,14 @@ predicted as (
         expected_order_value,
         case when needs_subscription then expected_paid_months_90_days end as expected_paid_months_90_days,
         case when needs_subscription then expected_paid_months_365_days end as expected_paid_months_365_days,
-        -- What is not known of one part is not known of the whole.
-        case when needs_orders then order_value_365_days else 0 end
-        + case when needs_subscription then subscription_value_365_days else 0 end as predicted_value_365_days,
+        case
+            when needs_orders then order_value_365_days
+            when needs_subscription then 0
+        end as predicted_order_value_365_days,
+        case
+            when needs_subscription then subscription_value_365_days
+            when needs_orders then 0
+        end as predicted_subscription_value_365_days,
         case
             when needs_orders and has_orders_published and needs_subscription and has_subscription_published
                 then 'bg_nbd+sbg'
@@ -233,11 +238,20 @@ final as (
         cast(predicted.expected_order_value as {{ type_money() }}) as expected_order_value,
         cast(predicted.expected_paid_months_90_days as {{ type_ratio() }}) as expected_paid_months_90_days,
         cast(predicted.expected_paid_months_365_days as {{ type_ratio() }}) as expected_paid_months_365_days,
-        cast(predicted.predicted_value_365_days as {{ type_money() }}) as predicted_value_365_days,
+        cast(predicted.predicted_order_value_365_days as {{ type_money() }}) as predicted_order_value_365_days,
+        cast(
+            predicted.predicted_subscription_value_365_days as {{ type_money() }}
+        ) as predicted_subscription_value_365_days,
+        -- What is not known of one part is not known of the whole.
+        cast(
+            cast(predicted.predicted_order_value_365_days as {{ type_money() }})
+            + cast(predicted.predicted_subscription_value_365_days as {{ type_money() }}) as {{ type_money() }}
+        ) as predicted_value_365_days,
         -- Historic plus predicted; without a prediction nobody knows it.
         cast(
             combined.net_revenue + combined.subscription_value
-            + cast(predicted.predicted_value_365_days as {{ type_money() }}) as {{ type_money() }}
+            + cast(predicted.predicted_order_value_365_days as {{ type_money() }})
+            + cast(predicted.predicted_subscription_value_365_days as {{ type_money() }}) as {{ type_money() }}
         ) as lifetime_value,
         cast(predicted.model as {{ dbt.type_string() }}) as model,
         cast(predicted.order_fit_segment as {{ dbt.type_string() }}) as order_fit_segment,

@@ -1,8 +1,10 @@
 -- Grain: one row per scenario, basis and segment: what the customers of today would bring in the next twelve months
--- if they were kept, or paid, as the scenario assumes. A calculation, not a forecast: with c customers at the end
--- of the last complete month, v a month from each, and a monthly retention rate r, the value is
--- c v (r + r^2 + ... + r^12). v and r are this base's own, over the last scenario_history_months complete months;
--- newcomers are not in it. For what was observed month by month see fct_segment_lifetime_value.
+-- if they were kept, or paid, as the scenario assumes. A calculation, not a forecast. The scenario's change comes
+-- from this base's own rates: with c customers at the end of the last complete month, v a month from each, and a
+-- monthly retention rate r, the value is c v (r + r^2 + ... + r^12), v and r over the last scenario_history_months
+-- complete months. Where the value models have passed their gate, what the very customers are expected to bring by
+-- them is the value that is changed, in the proportion that the rates give; else it is that of the rates. Newcomers
+-- are in neither. For what was observed month by month see fct_segment_lifetime_value.
 
 with scenarios as (
     select * from {{ ref('scenarios') }}
@@ -10,6 +12,34 @@ with scenarios as (
 
 observed_months as (
     select * from {{ ref('fct_segment_lifetime_value') }}
+),
+
+predictions as (
+    select
+        customer_id,
+        'orders' as basis,
+        predicted_order_value_365_days as predicted_value
+    from {{ ref('fct_customer_lifetime_value') }}
+    where order_count > 0
+
+    union all
+
+    select
+        customer_id,
+        'subscription' as basis,
+        predicted_subscription_value_365_days as predicted_value
+    from {{ ref('fct_customer_lifetime_value') }}
+    where paid_month_count > 0
+),
+
+customer_segments as (
+    select *
+    from {{ ref('int_customer_segments') }}
+    where segment_type not in ('plan', 'billing_interval')
+),
+
+subscription_months as (
+    select * from {{ ref('int_subscription_months') }}
 ),
 
 settings as (
@@ -70,6 +100,56 @@ rated as (
         {{ ratio('history.revenue', 'history.active_customers') }} as observed_monthly_value
     from history
     cross join settings
+),
+
+last_plans as (
+    select
+        customer_id,
+        plan,
+        billing_interval
+    from (
+        select
+            *,
+            row_number() over (partition by customer_id order by month desc) as months_back
+        from subscription_months
+    ) as numbered_months
+    where months_back = 1
+),
+
+-- Plan and interval are those of the last month, as in the months that the rates come from.
+segmented as (
+    select
+        predictions.basis,
+        predictions.predicted_value,
+        customer_segments.segment_type,
+        customer_segments.segment_value
+    from predictions
+    inner join customer_segments on predictions.customer_id = customer_segments.customer_id
+
+    {%- for segment_type in ['plan', 'billing_interval'] %}
+
+        union all
+
+        select
+            predictions.basis,
+            predictions.predicted_value,
+            '{{ segment_type }}' as segment_type,
+            coalesce(last_plans.{{ segment_type }}, 'unknown') as segment_value
+        from predictions
+        inner join last_plans on predictions.customer_id = last_plans.customer_id
+        where predictions.basis = 'subscription'
+    {%- endfor %}
+),
+
+-- What is not known of one customer is not known of all.
+predicted as (
+    select
+        basis,
+        segment_type,
+        segment_value,
+        case when count(predicted_value) = count(*) then sum(predicted_value) end as predicted_value
+    from segmented
+    group by basis, segment_type, segment_value
 ),
 
 -- The change is one of the share kept through a year: 5 % of a monthly rate would be compounded twelve times.
@@ -137,6 +217,36 @@ valued as (
     group by monthly.segment_type, monthly.segment_value, monthly.basis, monthly.scenario
 ),
 
+sourced as (
+    select
+        valued.segment_type,
+        valued.segment_value,
+        valued.basis,
+        valued.scenario,
+        case
+            when valued.unchanged_value is null then null
+            when predicted.predicted_value > 0 then 'predictions'
+            else 'observed rates'
+        end as value_source,
+        case
+            when valued.unchanged_value is not null and predicted.predicted_value > 0 then predicted.predicted_value
+            else valued.unchanged_value
+        end as unchanged_value,
+        case
+            when valued.unchanged_value is not null and predicted.predicted_value > 0
+                then
+                    predicted.predicted_value
+                    * {{ ratio('valued.next_12_months_value', 'valued.unchanged_value') }}
+            else valued.next_12_months_value
+        end as next_12_months_value
+    from valued
+    left join predicted
+        on
+            valued.segment_type = predicted.segment_type
+            and valued.segment_value = predicted.segment_value
+            and valued.basis = predicted.basis
+),
+
 final as (
     select
         cast(monthly.scenario as {{ dbt.type_string() }}) as scenario,
@@ -157,22 +267,23 @@ final as (
         cast(monthly.annual_retention_rate as {{ type_ratio() }}) as annual_retention_rate,
         cast(monthly.is_retention_capped as boolean) as is_retention_capped,
         cast(monthly.monthly_value as {{ type_ratio() }}) as monthly_value,
-        cast(valued.unchanged_value as {{ type_money() }}) as unchanged_value,
-        cast(valued.next_12_months_value as {{ type_money() }}) as next_12_months_value,
+        cast(sourced.value_source as {{ dbt.type_string() }}) as value_source,
+        cast(sourced.unchanged_value as {{ type_money() }}) as unchanged_value,
+        cast(sourced.next_12_months_value as {{ type_money() }}) as next_12_months_value,
         cast(
-            cast(valued.next_12_months_value as {{ type_money() }})
-            - cast(valued.unchanged_value as {{ type_money() }}) as {{ type_money() }}
+            cast(sourced.next_12_months_value as {{ type_money() }})
+            - cast(sourced.unchanged_value as {{ type_money() }}) as {{ type_money() }}
         ) as value_change,
-        {{ ratio('(valued.next_12_months_value - valued.unchanged_value)', 'valued.unchanged_value') }}
+        {{ ratio('(sourced.next_12_months_value - sourced.unchanged_value)', 'sourced.unchanged_value') }}
             as value_change_share,
         cast(monthly.scenario_reason as {{ dbt.type_string() }}) as scenario_reason
     from monthly
-    inner join valued
+    inner join sourced
         on
-            monthly.segment_type = valued.segment_type
-            and monthly.segment_value = valued.segment_value
-            and monthly.basis = valued.basis
-            and monthly.scenario = valued.scenario
+            monthly.segment_type = sourced.segment_type
+            and monthly.segment_value = sourced.segment_value
+            and monthly.basis = sourced.basis
+            and monthly.scenario = sourced.scenario
 )
 
 select * from final
