@@ -64,6 +64,13 @@ MARTS = {
     "fct_customer_lifetime_value": "customer_id VARCHAR, net_revenue DECIMAL(28,4), order_count BIGINT, "
     "paid_month_count BIGINT, tenure_days BIGINT, probability_alive DOUBLE, gross_revenue DECIMAL(28,4), "
     "refunded_amount DECIMAL(28,4)",
+    "fct_clv_models": "window_name VARCHAR, model VARCHAR, billing_interval VARCHAR, segment_type VARCHAR, "
+    "segment_value VARCHAR, customers BIGINT, informative_customers BIGINT, cells BIGINT",
+    "fct_clv_backtest": "model VARCHAR, segment_type VARCHAR, segment_value VARCHAR, "
+    "billing_interval VARCHAR, bucket BIGINT, customers BIGINT, actual_purchases BIGINT",
+    "fct_renewal_curves": "segment_type VARCHAR, segment_value VARCHAR, billing_interval VARCHAR, "
+    "renewals BIGINT, observed_renewal_rate DOUBLE, renewal_rate DOUBLE, survival_rate DOUBLE, "
+    "due_contracts BIGINT, renewed_contracts BIGINT",
     "fct_revenue_concentration": "period_type VARCHAR, period_start DATE, segment_type VARCHAR, "
     "segment_value VARCHAR, decile BIGINT, customers BIGINT, revenue_share DOUBLE, "
     "cumulative_revenue_share DOUBLE, top_20_percent_share DOUBLE, gini_coefficient DOUBLE, "
