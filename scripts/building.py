@@ -21,7 +21,7 @@ from typing import Any
 import click
 import duckdb
 
-from scripts.errors import CheckFailedError, ConfigurationError, LockedError, TenureError
+from scripts.errors import CheckFailedError, ConfigurationError, LockedError, MachineError, TenureError
 from scripts.locking import DUCKDB_LOCK_MESSAGE, file_in_use_message, warehouse_lock
 from scripts.progress import LOGGER, is_live, show_live, start_logging
 from scripts.rules import check_rules
@@ -152,7 +152,7 @@ def build(settings: Settings, as_of: date | None = None, full_refresh: bool = Fa
         log_file,
     )
     seconds = time.monotonic() - started
-    results = json.loads(results_file.read_text(encoding="utf-8"))["results"] if results_file.exists() else []
+    results = _read_results(results_file)
 
     if exit_code == 0:
         warnings = tuple(_describe(settings, result) for result in results if result["status"] == "warn")
@@ -175,12 +175,20 @@ def build(settings: Settings, as_of: date | None = None, full_refresh: bool = Fa
             f"dbt refused the project:\n{_indent(_last_error(output))}\n"
             f"Correct the file it names, then run again. The whole output: {log_file}"
         )
-    cause = (
-        f"dbt was stopped by signal {-exit_code} (out of memory?)"
-        if exit_code < 0
-        else f"dbt ended with exit code {exit_code}"
-    )
-    raise TenureError(f"{cause}. Its output: {log_file}")
+    if exit_code < 0:
+        raise MachineError(
+            f"dbt was stopped by signal {-exit_code} (out of memory?). Its output: {log_file}. "
+            "Readers keep what they have, and nothing that arrived is lost: run again."
+        )
+    raise TenureError(f"dbt ended with exit code {exit_code}. Its output: {log_file}")
+
+
+def _read_results(file: Path) -> list[dict[str, Any]]:
+    """What dbt says of each node; nothing if it did not get as far as writing that, or died over it."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))["results"]
+    except (FileNotFoundError, ValueError):
+        return []
 
 
 def withheld_predictions(database: Path) -> tuple[str, ...]:
@@ -249,6 +257,8 @@ def _run(command: list[str], environment: dict[str, str], folder: Path, log_file
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
+            # The lock is the one thing to inherit: it must not be free while dbt writes, even if we are dead.
+            close_fds=False,
         ) as process,
     ):
         try:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
+from typing import NoReturn
 
 import click
 
-from scripts.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, TenureError
+from scripts.errors import (
+    EXIT_DEFECT,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+    MachineError,
+    TenureError,
+)
 
 COMMANDS = {
     "nightly": "scripts.nightly",
@@ -47,6 +56,7 @@ def cli() -> None:
     \b
     Exit codes: 0 published or done · 1 a check found something, nothing published · 2 usage or configuration
     3 input that can't be landed · 4 another run holds the lock · 5 a defect of ours
+    6 the machine gave out: disk full, no memory
     130 interrupted (Ctrl-C) · 143 terminated (SIGTERM)
     """
 
@@ -54,6 +64,21 @@ def cli() -> None:
 def _terminate(number: int, frame: FrameType | None) -> None:
     """Unwind as after Ctrl-C: dbt is stopped, the lock given back, the record of the run written."""
     sys.exit(EXIT_TERMINATED)
+
+
+def _tell(error: TenureError) -> NoReturn:
+    """Say it and end with its code, even if the log it goes to lies on the disk that is full."""
+    with suppress(OSError):
+        click.echo(f"Error: {error}", err=True)
+    sys.exit(error.exit_code)
+
+
+def _machine_error(error: Exception) -> MachineError | None:
+    # Imported here: it brings DuckDB, which `--help` should not wait for.
+    from scripts.machine import machine_error
+    from scripts.settings import Settings
+
+    return machine_error(Settings.from_environment(), error)
 
 
 def main() -> None:
@@ -70,9 +95,11 @@ def main() -> None:
         click.echo("Interrupted.", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except TenureError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except Exception:
+        _tell(error)
+    except Exception as error:
+        told = _machine_error(error)
+        if told is not None:
+            _tell(told)
         traceback.print_exc()
         click.echo(
             "\nThis is a defect of Tenure, not of your data: please report it with the lines above.", err=True

@@ -10,6 +10,7 @@ EXIT_USAGE = 2
 EXIT_CANNOT_LAND = 3
 EXIT_LOCKED = 4
 EXIT_DEFECT = 5
+EXIT_MACHINE = 6
 # As shells report a process that SIGINT or SIGTERM has stopped.
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
@@ -43,3 +44,9 @@ class LockedError(TenureError):
     """Another run holds the lock."""
 
     exit_code = EXIT_LOCKED
+
+
+class MachineError(TenureError):
+    """The machine gave out, a full disk or no memory: nothing is wrong with the data or the code."""
+
+    exit_code = EXIT_MACHINE

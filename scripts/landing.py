@@ -36,6 +36,7 @@ from scripts.reading import (
     Sandbox,
     fingerprint,
 )
+from scripts.runs import sync, write_once
 from scripts.settings import Settings
 from scripts.sql import identifier, literal
 
@@ -181,6 +182,8 @@ def data_folder(adapter: Adapter, data: Path | None) -> Path:
 def _build_database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """The build file for writing; a failed first landing leaves none behind."""
     is_new = not settings.build_database.exists()
+    if is_new:
+        _create_build_database(settings)
     connection = duckdb.connect(str(settings.build_database))
     try:
         connection.execute("set autoinstall_known_extensions = false")
@@ -192,9 +195,22 @@ def _build_database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     except BaseException:
         connection.close()
         if is_new:
-            for file in (settings.build_database, Path(f"{settings.build_database}.wal")):
+            # The log first: without its database it would be taken for one of the next.
+            for file in (Path(f"{settings.build_database}.wal"), settings.build_database):
                 file.unlink(missing_ok=True)
         raise
+
+
+def _create_build_database(settings: Settings) -> None:
+    """An empty build file in one step: DuckDB cannot open one that it did not come to finish."""
+    Path(f"{settings.build_database}.wal").unlink(missing_ok=True)
+    settings.scratch.mkdir(exist_ok=True)
+    fresh = settings.scratch / settings.build_database.name
+    fresh.unlink(missing_ok=True)
+    duckdb.connect(str(fresh)).close()
+    sync(fresh)
+    fresh.rename(settings.build_database)
+    sync(settings.warehouse)
 
 
 def _salt(settings: Settings) -> str:
@@ -202,8 +218,10 @@ def _salt(settings: Settings) -> str:
     salt = os.environ.get("TENURE_HASH_SALT")
     if salt:
         return salt
+    salt = secrets.token_hex(32)
     try:
-        descriptor = os.open(settings.salt_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # On the disk before any hash made with it is.
+        write_once(settings.salt_file, salt + "\n", mode=0o600)
     except FileExistsError:
         salt = settings.salt_file.read_text(encoding="utf-8").strip()
         if not salt:
@@ -211,10 +229,6 @@ def _salt(settings: Settings) -> str:
                 f"{settings.salt_file} is empty: restore it from a backup, or set TENURE_HASH_SALT. "
                 "With another salt all hashes change."
             ) from None
-        return salt
-    salt = secrets.token_hex(32)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(salt + "\n")
     return salt
 
 

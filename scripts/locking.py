@@ -1,7 +1,9 @@
 """One writer per warehouse.
 
 The lock is the kernel's (`flock`), so it ends with its holder, however that dies: nothing has to be cleaned
-up by hand. Who holds it stands in a file beside it, which is only read to tell others whom to wait for.
+up by hand. dbt, a process of its own, inherits it: when the night is killed and dbt lives on, nobody else
+gets the warehouse until that has ended too. Who holds it stands in a file beside it, which is only read to
+tell others whom to wait for.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-from filelock import FileLock, Timeout
+from filelock import lock_descriptor
 
 from scripts.errors import ConfigurationError, LockedError
+from scripts.machine import machine_error
+from scripts.recovery import is_alive, recover
 from scripts.settings import Settings
 
 # What DuckDB says when another process has the build file open.
@@ -45,38 +49,64 @@ def warehouse_lock(settings: Settings, purpose: str, run_id: str | None = None) 
     """Hold the warehouse for writing; never waits.
 
     `purpose` is told to whoever comes second, e.g. "nightly". When DuckDB finds the build file in use inside
-    the block, that is told as a lock too: a person who has it open in a client takes no lock of ours.
+    the block, that is told as a lock too: a person who has it open in a client takes no lock of ours. A full
+    disk is told as such, wherever it came up. What dead runs left behind is cleared away first.
 
-    Raises `LockedError` if another run holds it, `ConfigurationError` if the warehouse can't be written to.
+    Raises `LockedError` if another run holds it, `ConfigurationError` if the warehouse can't be written to,
+    `MachineError` if the disk is full.
     """
-    try:
-        settings.lock_file.parent.mkdir(parents=True, exist_ok=True)
-        # Without the kernel's locks a dead run would block all later ones: better to say so than fall back.
-        lock = FileLock(settings.lock_file, fallback_to_soft=False)
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise LockedError(
-            f"The warehouse {settings.warehouse} is in use: {_read_holder(settings) or 'another run'} "
-            "holds the lock. Wait until it has ended, or stop it: the lock ends with it."
-        ) from None
-    except (OSError, NotImplementedError) as error:
-        raise ConfigurationError(
-            f"Cannot lock the warehouse: {settings.lock_file}: {error}. Set TENURE_WAREHOUSE to a "
-            "folder that this user can write to, on a file system with locks."
-        ) from error
+    descriptor = _take(settings)
     try:
         holder = Holder(os.getpid(), socket.gethostname(), purpose, run_id, _now())
         _write_holder(settings, holder)
         try:
+            recover(settings, run_id)
             yield holder
         finally:
             _holder_file(settings).unlink(missing_ok=True)
-    except duckdb.IOException as error:
-        if DUCKDB_LOCK_MESSAGE not in str(error):
+    except Exception as error:
+        if isinstance(error, duckdb.IOException) and DUCKDB_LOCK_MESSAGE in str(error):
+            raise LockedError(file_in_use_message(settings, str(error))) from error
+        told = machine_error(settings, error)
+        if told is None:
             raise
-        raise LockedError(file_in_use_message(settings, str(error))) from error
+        raise told from error
     finally:
-        lock.release()
+        os.close(descriptor)
+
+
+def _take(settings: Settings) -> int:
+    """The descriptor that holds the lock, until it is closed here and in all that inherit it."""
+    descriptor = None
+    try:
+        settings.lock_file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(settings.lock_file, os.O_RDWR | os.O_CREAT, 0o666)
+        is_ours = lock_descriptor(descriptor, blocking=False)
+    except OSError as error:
+        if descriptor is not None:
+            os.close(descriptor)
+        raise machine_error(settings, error) or ConfigurationError(
+            f"Cannot lock the warehouse: {settings.lock_file}: {error}. Set TENURE_WAREHOUSE to a "
+            "folder that this user can write to, on a file system with locks."
+        ) from error
+    if is_ours:
+        os.set_inheritable(descriptor, True)
+        return descriptor
+    os.close(descriptor)
+    raise LockedError(
+        f"The warehouse {settings.warehouse} is in use: {_describe_holder(settings)} "
+        "holds the lock. Wait until it has ended, or stop it: the lock ends with it."
+    )
+
+
+def _describe_holder(settings: Settings) -> str:
+    """Whom to wait for. The holder on record may be dead, and dbt, which it started, live on."""
+    holder = _read_holder(settings)
+    if holder is None:
+        return "another run"
+    if holder.host == socket.gethostname() and holder.pid != os.getpid() and not is_alive(holder.pid):
+        return f"{holder} is dead, but what it started, most likely dbt, goes on and"
+    return str(holder)
 
 
 def file_in_use_message(settings: Settings, detail: str) -> str:
@@ -104,17 +134,8 @@ def _write_holder(settings: Settings, holder: Holder) -> None:
 
 
 def _read_holder(settings: Settings) -> Holder | None:
-    """The holder on record; None if it is missing or a dead process (whose successor is just starting)."""
+    """The holder on record; None if there is none, or it can't be read."""
     try:
-        holder = Holder(**json.loads(_holder_file(settings).read_text(encoding="utf-8")))
+        return Holder(**json.loads(_holder_file(settings).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    if holder.host == socket.gethostname():
-        try:
-            os.kill(holder.pid, 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            # It lives, under another user.
-            return holder
-    return holder

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +43,10 @@ FINGERPRINTED = (
 
 
 class RunRecord:
-    """What a run did, kept on disk from its first moment: a killed run leaves one that says `running`."""
+    """What a run did, kept on disk from its first moment: a killed run leaves one that says `running`.
+
+    The next run makes `died` of that, see `scripts/recovery.py`.
+    """
 
     def __init__(self, settings: Settings, run_id: str, **given: Any) -> None:
         self._file = record_file(settings, run_id)
@@ -51,6 +56,8 @@ class RunRecord:
             "exit_code": None,
             "started_at": _now(),
             "ended_at": None,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
             **given,
             "steps": [],
             "publication": None,
@@ -59,8 +66,11 @@ class RunRecord:
         self.save()
 
     def save(self) -> None:
-        """Write the record in one step."""
-        write_json(self._file, self.content)
+        """Write the record in one step. On a full disk the run goes on without: it has to clean up."""
+        try:
+            write_json(self._file, self.content)
+        except OSError as error:
+            LOGGER.warning("The record %s cannot be written: %s", self._file, error)
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, Any]]:

@@ -26,7 +26,7 @@ from scripts.contract import TABLES, stored_name
 from scripts.errors import CheckFailedError, ConfigurationError, TenureError
 from scripts.locking import DUCKDB_LOCK_MESSAGE, warehouse_lock
 from scripts.progress import LOGGER, show_live, start_logging
-from scripts.runs import new_run_id, run_order, write_json
+from scripts.runs import new_run_id, run_order, sync, write_json
 from scripts.settings import Settings
 from scripts.sql import identifier, literal
 
@@ -132,7 +132,6 @@ def publish(
         )
     folder = publications_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(settings)
     work = folder / f".{run_id}.making"
     final = folder / run_id
     if final.exists():
@@ -383,16 +382,8 @@ def _seal(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             path.chmod(0o444)
-        _sync(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)
+    sync(folder)
 
 
 def _point_to(settings: Settings, publication: Path) -> None:
@@ -400,20 +391,12 @@ def _point_to(settings: Settings, publication: Path) -> None:
     if settings.published.exists():
         # From now on its grace runs: a folder's time says until when readers were sent to it.
         os.utime(settings.published)
-    _sync(publication.parent)
+    sync(publication.parent)
     temporary = settings.warehouse / f".published.{os.getpid()}"
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(publication.relative_to(settings.warehouse))
     temporary.replace(settings.published)
-    _sync(settings.warehouse)
-
-
-def _remove_leftovers(settings: Settings) -> None:
-    """Remove what runs that died left behind; nobody else writes here while we hold the lock."""
-    for path in publications_folder(settings).glob(".*"):
-        shutil.rmtree(path)
-    for path in settings.warehouse.glob(".published.*"):
-        path.unlink()
+    sync(settings.warehouse)
 
 
 def _prune(settings: Settings, keep: int) -> None:

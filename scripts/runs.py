@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
@@ -30,8 +31,8 @@ def reserve_run_id(settings: Settings, now: datetime | None = None) -> str:
     settings.runs.mkdir(parents=True, exist_ok=True)
     while True:
         run_id = new_run_id(settings, now)
-        with suppress(FileExistsError), record_file(settings, run_id).open("x", encoding="utf-8") as file:
-            file.write("{}\n")
+        with suppress(FileExistsError):
+            write_once(record_file(settings, run_id), "{}\n")
             return run_id
 
 
@@ -56,12 +57,44 @@ def write_json(target: Path, content: Any) -> None:
     Dates become ISO texts, decimals and paths texts, sets sorted lists.
     """
     text = json.dumps(content, indent=2, ensure_ascii=False, default=_plain)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(target)
+    with _written(target, text + "\n", mode=0o666) as temporary:
+        temporary.replace(target)
+
+
+def write_once(target: Path, text: str, mode: int = 0o666) -> None:
+    """Write a file that is there with its whole content or not at all, also after a power cut.
+
+    Raises `FileExistsError` if there is one: it stays as it is.
+    """
+    with _written(target, text, mode) as temporary:
+        target.hardlink_to(temporary)
+
+
+def sync(path: Path) -> None:
+    """See that a file's content, or a folder's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _written(target: Path, text: str, mode: int) -> Iterator[Path]:
+    """A temporary file beside `target` with this content, on the disk; the block puts it in its place."""
+    base = target.name if target.name.startswith(".") else f".{target.name}"
+    temporary = target.with_name(f"{base}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync(target.parent)
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from filelock import lock_descriptor
 
 from scripts.errors import ConfigurationError, LockedError
 from scripts.locking import warehouse_lock
@@ -24,6 +25,19 @@ from scripts.locking import warehouse_lock
 from scripts.settings import Settings
 with warehouse_lock(Settings(warehouse=Path(sys.argv[1])), "nightly", "20261121T203000Z"):
     print("ready", flush=True)
+    sys.stdin.read()
+"""
+HOLD_LOCK_WITH_CHILD = """
+import subprocess, sys
+from pathlib import Path
+from scripts.locking import warehouse_lock
+from scripts.settings import Settings
+with warehouse_lock(Settings(warehouse=Path(sys.argv[1])), "nightly", "20261121T203000Z"):
+    child = subprocess.Popen(
+        ["sleep", "600"], close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    print("ready", flush=True)
+    print(child.pid, flush=True)
     sys.stdin.read()
 """
 HOLD_DATABASE = """
@@ -77,14 +91,39 @@ def test_lock_ends_with_a_killed_holder(settings: Settings) -> None:
     assert not (settings.warehouse / ".lock.json").exists()
 
 
-def test_note_of_a_dead_process_names_nobody(settings: Settings) -> None:
+def test_lock_is_held_as_long_as_what_a_killed_holder_started(settings: Settings) -> None:
+    """dbt goes on writing when the night alone is killed; nobody may write beside it."""
+    with start(HOLD_LOCK_WITH_CHILD, settings.warehouse) as holder:
+        assert holder.stdout is not None
+        child = int(holder.stdout.readline())
+        holder.kill()
+        holder.wait()
+    with (
+        pytest.raises(LockedError, match=rf"process {holder.pid} on .* is dead, but what it started"),
+        warehouse_lock(settings, "build"),
+    ):
+        pytest.fail("two processes write to one warehouse")
+    os.kill(child, signal.SIGKILL)
+    # Nobody's child any more, so nobody tells when it has ended.
+    while is_held(settings):
+        os.sched_yield()
+    with warehouse_lock(settings, "build"):
+        pass
+
+
+def is_held(settings: Settings) -> bool:
+    with settings.lock_file.open("rb") as file:
+        return not lock_descriptor(file.fileno(), blocking=False)
+
+
+def test_note_of_a_dead_process_says_so(settings: Settings) -> None:
     with start(HOLD_LOCK, settings.warehouse) as dead:
         dead.kill()
         dead.communicate()
     note = (settings.warehouse / ".lock.json").read_text()
     with warehouse_lock(settings, "build"):
         (settings.warehouse / ".lock.json").write_text(note)
-        with pytest.raises(LockedError, match="another run holds the lock"), warehouse_lock(settings, "land"):
+        with pytest.raises(LockedError, match="is dead"), warehouse_lock(settings, "land"):
             pytest.fail("two runs hold the lock")
 
 

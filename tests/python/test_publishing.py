@@ -320,16 +320,6 @@ def test_folder_in_the_place_of_the_link_is_not_touched(settings: Settings) -> N
     assert (settings.published / "precious.txt").read_text() == "mine"
 
 
-def test_leftovers_of_dead_runs_are_removed(settings: Settings) -> None:
-    folder = publishing.publications_folder(settings)
-    (folder / f".{name(0)}.making" / "parquet").mkdir(parents=True)
-    (folder / f".{name(0)}.making" / "parquet" / "a.parquet").touch(mode=0o444)
-    (settings.warehouse / ".published.1").symlink_to("publications/nowhere")
-    publish(settings, name(1))
-    assert [path.name for path in folder.iterdir()] == [name(1)]
-    assert not (settings.warehouse / ".published.1").is_symlink()
-
-
 @pytest.mark.usefixtures("no_grace")
 def test_keeps_the_last_ones_and_what_is_linked(settings: Settings) -> None:
     publish_number(settings, 1)
