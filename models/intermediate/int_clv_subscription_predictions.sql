@@ -28,7 +28,7 @@ periods as (
 ),
 
 horizon as (
-    {{ number_series(0, 11) }}
+    {{ number_series(0, 59) }}
 ),
 
 ranked as (

@@ -78,7 +78,7 @@ final as (
         case
             when windows.holdout_days < 34 then 0
             when windows.holdout_days >= 34
-                then cast(floor((windows.holdout_days - 3) / 30.4375) as {{ dbt.type_bigint() }})
+                then cast(least(60, floor((windows.holdout_days - 3) / 30.4375)) as {{ dbt.type_bigint() }})
         end as holdout_months,
         case
             when kept.net_revenue < 0 then 0

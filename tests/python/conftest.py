@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,31 @@ def shared() -> Path:
     if not (folder / "oracles" / "published.csv").exists():
         pytest.skip("needs the reference data: set TENURE_SHARED to their folder")
     return folder
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """A number of the literature, and how far from it we may be: its own rounding."""
+
+    value: float
+    tolerance: float
+
+    def __eq__(self, other: object) -> bool:
+        return abs(float(str(other)) - self.value) <= self.tolerance
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.fixture(scope="session")
+def published(shared: Path) -> dict[str, dict[str, PublishedResult]]:
+    """What the models must reproduce, by oracle and quantity."""
+    results: dict[str, dict[str, PublishedResult]] = {}
+    with (shared / "oracles/published.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            results.setdefault(row["oracle"], {})[row["quantity"]] = PublishedResult(
+                float(row["value"]), float(row["tolerance"])
+            )
+    return results
 
 
 @pytest.fixture(scope="session")
