@@ -220,7 +220,7 @@ def fit_by_maximum_likelihood(
 ) -> Fit:
     """Maximise `objective` (log-likelihood and its gradient by the parameters, without units).
 
-    L-BFGS-B in log-parameters from every start, then Newton's method from the best. `log_likelihood_shift` is
+    SLSQP in log-parameters from every start, then Newton's method from the best. `log_likelihood_shift` is
     what the data's unit adds to the log-likelihood; `notes` come first in the reason, then what is bounded.
     """
     lower = np.log([parameter.lower for parameter in parameters])
@@ -234,9 +234,11 @@ def fit_by_maximum_likelihood(
                 search,
                 np.clip(np.log(start), lower, upper),
                 jac=True,
-                method="L-BFGS-B",
+                # Not L-BFGS-B: its tiny matrices go through threaded BLAS, and where other work or a
+                # container's limit takes the processors the threads wait for each other most of the time.
+                method="SLSQP",
                 bounds=list(zip(lower, upper, strict=True)),
-                options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-7},
+                options={"maxiter": 500, "ftol": 1e-12},
             )
             iterations += int(end.nit)
             ends.append((float(end.fun), np.asarray(end.x)))

@@ -84,7 +84,7 @@ def fit(frequency: ArrayLike, mean_value: ArrayLike, customers: ArrayLike) -> Fi
     notes += left_out(count[bought & (mean <= 0)].sum(), "mean value zero or negative")
     known = bought & (mean > 0) & np.isfinite(x) & np.isfinite(mean)
     unknown = ~(known | (x == 0) | (bought & (mean <= 0)))
-    notes += left_out(count[unknown].sum(), "frequency or mean value missing")
+    notes += left_out(count[unknown].sum(), "frequency or mean value missing or negative")
     known &= count > 0
     if not known.any():
         return no_fit(MODEL, " ".join([*notes, "There are no customers with a mean value."]))
@@ -93,6 +93,11 @@ def fit(frequency: ArrayLike, mean_value: ArrayLike, customers: ArrayLike) -> Fi
     if total < len(NAMES):
         reason = f"Too few customers ({int(total)}) for {len(NAMES)} parameters."
         return no_fit(MODEL, " ".join([*notes, reason]), total, cells)
+    if x.max() == 1:
+        notes.append(
+            "Nobody has two purchases: how much those of one customer differ is told by the shape of the "
+            "distribution only."
+        )
     scale = float(np.exp((count * np.log(mean)).sum() / total))
     return fit_by_maximum_likelihood(
         MODEL,

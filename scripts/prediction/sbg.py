@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaln, hyp2f1
+from scipy.special import betaln
 
 from scripts.prediction.fitting import (
     Array,
@@ -35,6 +35,8 @@ MODEL = "sbg"
 NAMES = ("alpha", "beta")
 # Weekly renewals for two thousand years; more are a caller's defect.
 MOST_RENEWALS = 100_000
+# Below a hundred-millionth a period the sum of discounted payments is no longer exact to eight digits.
+LEAST_DISCOUNT = 1e-8
 
 
 def _objective(renewed: Array, lost: Array) -> Objective:
@@ -156,6 +158,20 @@ def expected_renewals(parameters: Mapping[str, float], renewals: ArrayLike, peri
     return np.where(k >= 0, expected[place], np.nan)
 
 
+def _hypergeometric(b: Array, c: Array, discount: float) -> Array:
+    """2F1(1, b; c; 1 / (1 + discount)) for c > b > 0, by the continued fraction of Gauss.
+
+    That of scipy is not a number for b in the thousands. The terms needed grow as the root of 1 / discount.
+    """
+    z = 1 / (1 + discount)
+    pairs = 10 + int(10 / np.sqrt(max(discount, LEAST_DISCOUNT)))
+    tail = np.ones_like(b)
+    for m in range(pairs, -1, -1):
+        tail = 1 - (m + 1) * (c - b + m) / ((c + 2 * m) * (c + 2 * m + 1)) * z / tail
+        tail = 1 - (b + m) * (c - 1 + m) / ((c + 2 * m - 1) * (c + 2 * m)) * z / tail
+    return 1 / tail
+
+
 def discounted_expected_residual_lifetime(
     parameters: Mapping[str, float], renewals: ArrayLike, discount_rate_per_period: float
 ) -> Array:
@@ -171,13 +187,14 @@ def discounted_expected_residual_lifetime(
     if not (np.isfinite(d) and d >= 0):
         raise ValueError(f"discount_rate_per_period must be a number of at least 0, not {d}")
     (k,) = as_columns(renewals=renewals)
+    distinct, place = np.unique(k, return_inverse=True)
     with np.errstate(all="ignore"):
-        if d == 0:
-            lifetime = (beta + k) / (alpha - 1) if alpha > 1 else np.full(len(k), np.nan)
+        if d > 0:
+            first = (beta + distinct) / (alpha + beta + distinct)
+            lifetime = first * _hypergeometric(beta + distinct + 1, alpha + beta + distinct + 1, d)
         else:
-            first = (beta + k) / (alpha + beta + k)
-            lifetime = first * hyp2f1(1.0, beta + k + 1, alpha + beta + k + 1, 1 / (1 + d))
-    return np.where(k >= 0, lifetime, np.nan)
+            lifetime = (beta + distinct) / (alpha - 1) if alpha > 1 else np.full(len(distinct), np.nan)
+    return np.where(k >= 0, lifetime[place], np.nan)
 
 
 def simulate(
