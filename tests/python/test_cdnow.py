@@ -43,10 +43,9 @@ def held_out(cdnow: Warehouse, fits_of_1997: dict[tuple[str, str], dict[str, Any
         "build",
         "--exclude-resource-type",
         "unit_test",
+        "test",
         "--select",
         "+fct_customer_lifetime_value",
-        "--indirect-selection",
-        "buildable",
         "--vars",
         HELD_OUT,
     )

@@ -58,11 +58,10 @@ def bases(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Warehouse:
         "build",
         "--exclude-resource-type",
         "unit_test",
+        "test",
         "--select",
         "+fct_customer_lifetime_value",
         "+fct_renewal_curves",
-        "--indirect-selection",
-        "buildable",
     )
     return warehouse
 
