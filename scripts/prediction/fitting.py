@@ -7,7 +7,7 @@ base of a million has some ten or hundred thousand of them, and the result is th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -187,6 +187,11 @@ class _Search:
                 return theta, iteration
         return theta, NEWTON_ITERATIONS
 
+    def is_hilltop(self, theta: Array, is_free: NDArray[np.bool_]) -> bool:
+        """Whether the likelihood falls, or stays, in every direction that is free."""
+        matrix = self.hessian(theta)[np.ix_(is_free, is_free)]
+        return bool((np.linalg.eigvalsh(matrix) >= -GRADIENT_TOLERANCE).all())
+
     def log_errors(self, theta: Array, is_free: NDArray[np.bool_]) -> list[float | None]:
         """Standard errors of the log-parameters from the observed information of the free ones."""
         errors: list[float | None] = [None] * len(theta)
@@ -249,7 +254,7 @@ def fit_by_maximum_likelihood(
         at_lower, at_upper = search.bounds_that_bind(theta, gradient)
         is_free = ~(at_lower | at_upper)
         steepest = float(np.abs(np.where(is_free, gradient, 0.0)).max())
-        is_converged = value < 1e299 and steepest <= GRADIENT_TOLERANCE
+        is_converged = value < 1e299 and steepest <= GRADIENT_TOLERANCE and search.is_hilltop(theta, is_free)
         log_errors = search.log_errors(theta, is_free) if is_converged else []
     apart = sum((end - value) * customers > AGREEMENT for end, _ in ends)
     sentences = list(notes)
@@ -258,32 +263,21 @@ def fit_by_maximum_likelihood(
             "The likelihood has no maximum that could be found "
             f"(slope {steepest:.1g} per customer at the best of {len(starts)} starts)."
         )
-        return Fit(
-            model,
-            {},
-            {},
-            None,
-            int(customers),
-            cells,
-            len(starts),
-            iterations,
-            False,
-            (),
-            " ".join(sentences),
-        )
-    values, standard_errors = {}, {}
-    bounded = []
+        failed = no_fit(model, " ".join(sentences), customers, cells)
+        return replace(failed, starts=len(starts), iterations=iterations)
+    values: dict[str, float] = {}
+    standard_errors: dict[str, float | None] = {}
+    bounded: dict[str, str] = {}
     for place, parameter in enumerate(parameters):
-        natural = float(np.exp(theta[place])) * parameter.scale
-        error = log_errors[place]
-        values[parameter.name] = natural
-        standard_errors[parameter.name] = None if error is None else natural * error
+        value_here, error = float(np.exp(theta[place])), log_errors[place]
         if not is_free[place]:
-            bounded.append(parameter.name)
+            bounded[parameter.name] = "lower" if at_lower[place] else "upper"
+            value_here = parameter.lower if at_lower[place] else parameter.upper
         elif error is None:
             sentences.append(f"{parameter.name} has no standard error: the data hardly tell it.")
-    for name in bounded:
-        side = "lower" if at_lower[[parameter.name for parameter in parameters].index(name)] else "upper"
+        values[parameter.name] = value_here * parameter.scale
+        standard_errors[parameter.name] = None if error is None else values[parameter.name] * error
+    for name, side in bounded.items():
         sentences.append(f"{name} is at its {side} bound: {meaning(name, side, values)}.")
     if apart:
         sentences.append(f"{apart} of {len(starts)} starts ended at a lower likelihood.")
