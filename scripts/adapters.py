@@ -23,6 +23,7 @@ import yaml
 
 from scripts.contract import CURRENCIES, TABLES, Kind, Table
 from scripts.errors import ConfigurationError
+from scripts.quality_limits import DRIFT_NAMES, FRESHNESS_NAMES, Freshness, QualityLimits
 from scripts.settings import Settings
 
 FORMATS = ("csv", "parquet", "jsonl", "lines")
@@ -125,6 +126,7 @@ class Adapter:
     max_days_ahead: int
     business_timezone: str
     mappings: tuple[TableMapping, ...]
+    quality_limits: QualityLimits = field(default_factory=QualityLimits)
 
     def tables(self) -> tuple[Table, ...]:
         """The tables the adapter fills, each once, in the contract's order."""
@@ -288,6 +290,8 @@ _TOP_KEYS = (
     "max_reject_share",
     "earliest_date",
     "max_days_ahead",
+    "freshness",
+    "drift",
     "tables",
 )
 _FILE_KEYS = ("files", "format", "encoding", "csv")
@@ -319,6 +323,7 @@ def _adapter(root: _Node, path: Path, declared: dict[str, Any]) -> Adapter:
         max_days_ahead=read("max_days_ahead", _days, DEFAULT_MAX_DAYS_AHEAD),
         business_timezone=business_timezone,
         mappings=(),
+        quality_limits=_quality_limits(entries),
     )
     mappings: list[TableMapping] = []
     for name, node in entries["tables"].entries(TABLES, "table").items():
@@ -340,6 +345,37 @@ def _days(node: _Node) -> int:
     if value < 0:
         raise node.error("must not be negative.")
     return value
+
+
+def _quality_limits(entries: dict[str, _Node]) -> QualityLimits:
+    """What `freshness:` and `drift:` say; what they leave out is as by default."""
+    general, tables = Freshness(), {}
+    if "freshness" in entries:
+        members = entries["freshness"].entries((*FRESHNESS_NAMES, "tables"))
+        general = _freshness(entries["freshness"], members, Freshness())
+        if "tables" in members:
+            for name, node in members["tables"].entries(TABLES, "table").items():
+                tables[name] = _freshness(node, node.entries(FRESHNESS_NAMES), general)
+    drift = {}
+    if "drift" in entries:
+        smallest = {"deviations": 0, "smallest_shift": 0, "smallest_factor": 1}
+        for name, node in entries["drift"].entries(DRIFT_NAMES).items():
+            drift[name] = float(node.typed((int, float), "a number"))
+            if drift[name] <= smallest[name]:
+                raise node.error(f"must be more than {smallest[name]}.")
+    return QualityLimits(general, tables, **drift)
+
+
+def _freshness(node: _Node, members: dict[str, _Node], general: Freshness) -> Freshness:
+    """Limits of age in days; `never` is no limit. What a table does not say is as for all tables."""
+    limits = {name: getattr(general, name) for name in FRESHNESS_NAMES}
+    for name in FRESHNESS_NAMES:
+        if name in members:
+            limits[name] = None if members[name].node.value == "never" else _days(members[name])
+    warn, stop = (limits[name] for name in FRESHNESS_NAMES)
+    if warn is not None and stop is not None and stop < warn:
+        raise node.error(f"stop_after_days, {stop}, must not be less than warn_after_days, {warn}.")
+    return Freshness(**limits)
 
 
 def _date(node: _Node) -> date:

@@ -30,6 +30,9 @@ from scripts.settings import Settings
 # How many failing nodes a message lists; the log has them all.
 LISTED_FAILURES = 25
 
+# The mart that is made of what validation has found, and so after it.
+DATA_QUALITY_MART = "fct_data_quality"
+
 # "20:31:07  12 of 340 OK created sql table model marts.dim_months ... [OK in 0.05s]"
 _NODE_LINE = re.compile(
     r"^\d\d:\d\d:\d\d\s+(?P<k>\d+) of (?P<n>\d+) (?P<what>.*?)[ .]*(?:\[(?P<result>.*)\])?$"
@@ -80,8 +83,10 @@ def dbt_log_path(settings: Settings) -> Path:
     return settings.warehouse / "dbt" / "logs"
 
 
-def build_dbt_command(settings: Settings, *, as_of: date | None, full_refresh: bool) -> list[str]:
-    """The command line of the nightly `dbt build`.
+def build_dbt_command(
+    settings: Settings, *, as_of: date | None, full_refresh: bool, select: str | None = None
+) -> list[str]:
+    """The command line of the nightly `dbt build`, of all models or of those that `select` names.
 
     Unit tests prove logic, which no night changes: they run with the project's other tests. Without `as_of`
     no variable is given, so that the company's own values (in the warehouse) and the defaults hold.
@@ -104,6 +109,8 @@ def build_dbt_command(settings: Settings, *, as_of: date | None, full_refresh: b
         command += ["--vars", json.dumps({"as_of_date": as_of.isoformat()})]
     if full_refresh:
         command.append("--full-refresh")
+    if select is not None:
+        command += ["--select", select]
     return command
 
 
@@ -125,8 +132,26 @@ def dbt_environment(settings: Settings, environment: dict[str, str]) -> dict[str
     }
 
 
-def build(settings: Settings, as_of: date | None = None, full_refresh: bool = False) -> BuildResult:
+def refresh_data_quality(settings: Settings, as_of: date | None = None) -> BuildResult:
+    """Bring what the validation has just found into its mart; all other marts stay as they were validated.
+
+    `as_of` is that of the build before it: with other vars dbt would read the whole project again. Raises as
+    `build` does.
+    """
+    return build(settings, as_of, select=DATA_QUALITY_MART)
+
+
+def build(
+    settings: Settings,
+    as_of: date | None = None,
+    full_refresh: bool = False,
+    *,
+    select: str | None = None,
+) -> BuildResult:
     """Run `dbt build` (models, seeds, data tests) on the build file; the caller holds the warehouse's lock.
+
+    `select` restricts it to some models, as dbt's option of that name does; its output then has a file of its
+    own.
 
     Raises `BuildFailedError` with the failing models and tests, `ConfigurationError` if nothing was landed, a
     rule file is malformed or dbt refuses the project, `LockedError` if another process has the build file
@@ -141,12 +166,12 @@ def build(settings: Settings, as_of: date | None = None, full_refresh: bool = Fa
     results_file = dbt_target_path(settings) / "run_results.json"
     # dbt does not always get as far as writing one: an older one must not speak for this run.
     results_file.unlink(missing_ok=True)
-    log_file = dbt_log_path(settings) / "console.log"
+    log_file = dbt_log_path(settings) / ("console.log" if select is None else f"console-{select}.log")
     log_file.parent.mkdir(parents=True, exist_ok=True)
 
     started = time.monotonic()
     exit_code, output = _run(
-        build_dbt_command(settings, as_of=as_of, full_refresh=full_refresh),
+        build_dbt_command(settings, as_of=as_of, full_refresh=full_refresh, select=select),
         dbt_environment(settings, dict(os.environ)),
         settings.project_root,
         log_file,

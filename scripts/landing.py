@@ -23,6 +23,7 @@ import click
 import duckdb
 
 from scripts.adapters import Adapter, Files, Postgres, TableMapping, load_adapter, nearest, project_variables
+from scripts.check_results import COLUMNS as CHECK_RESULT_COLUMNS
 from scripts.contract import LANDING_COLUMNS, TABLES, Table, stored_name
 from scripts.errors import ConfigurationError, LandingError
 from scripts.locking import warehouse_lock
@@ -55,6 +56,8 @@ _LEDGER_TABLES = {
     "customer_changes": "batch_id bigint, customer_id varchar",
     "removed_rows": "batch_id bigint, table_name varchar, row_key varchar",
     "settings": "name varchar, value varchar",
+    # Written by validation; it is made here, so that dbt finds it before the first one.
+    "check_results": CHECK_RESULT_COLUMNS,
 }
 
 
@@ -892,10 +895,10 @@ class _Landing:
             )
 
     def _store_settings(self) -> tuple[str, ...]:
-        """Rewrite raw.settings with the adapter's vars; gives the names of those that changed."""
+        """Rewrite raw.settings with the adapter's vars and limits; gives the names of those that changed."""
         run = self.connection.execute
         before = dict(run("select name, value from raw.settings").fetchall())
-        now = self.adapter.variables
+        now = self.adapter.variables | self.adapter.quality_limits.to_settings()
         if before != now:
             run("delete from raw.settings")
             for name, value in now.items():
@@ -905,6 +908,8 @@ class _Landing:
     def _store_settings_alone(self) -> tuple[str, ...]:
         self.connection.execute("begin transaction")
         try:
+            # A warehouse of an earlier version lacks the tables that have been added since.
+            self._create_tables()
             changed = self._store_settings()
             self.connection.execute("commit")
         except BaseException:

@@ -22,7 +22,7 @@ import click
 import duckdb
 
 from scripts import summary
-from scripts.building import as_of_option, build, full_refresh_option
+from scripts.building import as_of_option, build, full_refresh_option, refresh_data_quality
 from scripts.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, TenureError
 from scripts.locking import warehouse_lock
 from scripts.progress import LOGGER, start_logging
@@ -82,7 +82,8 @@ class RunRecord:
         started = time.monotonic()
         try:
             yield entry
-            entry["status"] = "ok"
+            if entry["status"] == "running":
+                entry["status"] = "ok"
         except BaseException as error:
             entry["status"] = "failed"
             # What a check found up to its failure is worth as much as what it found in a good night.
@@ -163,7 +164,7 @@ def _run_steps(
     """Land, build, validate, publish; the current publication, and whether this run made it."""
     # Imported here: they bring libraries that take a second to load, which `--help` should not wait for.
     from scripts.landing import land
-    from scripts.validating import validate
+    from scripts.validating import check_freshness, validate
 
     run_id = record.content["run_id"]
     with record.step("land") as entry:
@@ -172,8 +173,15 @@ def _run_steps(
     fingerprint = compute_fingerprint(settings, as_of)
     current = current_publication(settings)
     if not full_refresh and current is not None and current.manifest["fingerprint"] == fingerprint:
-        record.skip("build", "validate", "publish")
         _note_publication(record, current)
+        record.skip("build")
+        # That nothing comes is what nobody else would notice.
+        with record.step("validate") as entry:
+            fresh = check_freshness(settings, run_id)
+            entry["counts"] = counts_of(fresh)
+            if fresh is None:
+                entry["status"] = "skipped"
+        record.skip("publish")
         LOGGER.info(
             "Nothing new since publication %s of %s: nothing to build, validate or publish.",
             current.run_id,
@@ -185,6 +193,7 @@ def _run_steps(
         entry["counts"] = counts_of(build(settings, as_of, full_refresh))
     with record.step("validate") as entry:
         entry["counts"] = counts_of(validate(settings, run_id))
+        refresh_data_quality(settings, as_of)
     with record.step("publish") as entry:
         publication = publish(settings, run_id, fingerprint=fingerprint, keep=keep)
         entry["counts"] = {"marts": publication.rows}

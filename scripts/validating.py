@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 import duckdb
 
+from scripts.check_results import keep_results
 from scripts.errors import CheckFailedError, ConfigurationError
 from scripts.expectations.data_docs import IndexRow, index_page, make_readable_offline
-from scripts.expectations.findings import SuiteResult, ValidationResult
+from scripts.expectations.findings import FOUND, SuiteResult, ValidationResult
 from scripts.locking import warehouse_lock
 from scripts.progress import LOGGER, start_logging
 from scripts.publishing import current_publication
+from scripts.quality_limits import QualityLimits
 from scripts.runs import new_run_id, write_json
 from scripts.settings import Settings
+
+if TYPE_CHECKING:
+    from scripts.expectations.queries import Past
 
 RESULT_FILE = "validation.json"
 
@@ -38,40 +46,38 @@ class ValidationFailedError(CheckFailedError):
         )
 
 
-def validate(settings: Settings, run_id: str) -> ValidationResult:
+@dataclass(frozen=True)
+class _Warehouse:
+    """What the checks are chosen by. `tables`: the raw tables that have rows or had some."""
+
+    as_of: date | None
+    marts: tuple[str, ...]
+    tables: frozenset[str]
+    settings: dict[str, str]
+
+
+def validate(settings: Settings, run_id: str, now: datetime | None = None) -> ValidationResult:
     """Check schema `raw` and schema `marts` of the build file; the caller holds the warehouse's lock.
 
-    Writes the Data Docs and `validation.json` beside them, whatever was found. When this returns or raises,
-    the build file is closed and may be written to.
+    Writes the Data Docs and `validation.json` beside them, and what came of each check to
+    `raw.check_results`, whatever was found. When this returns or raises, the build file is closed and may be
+    written to. `now` is the time by the clock (default: the clock's).
 
     Raises `ValidationFailedError` (a `CheckFailedError`) when something stops the publication, and
     `ConfigurationError` when there is nothing to validate.
     """
     # Great Expectations takes seconds to import: not for those who ask for help only.
     from scripts.expectations import marts, raw
-    from scripts.expectations.queries import Past
     from scripts.expectations.running import run_suites
 
-    if not settings.build_database.exists():
-        raise ConfigurationError(
-            f"There is nothing to validate: {settings.build_database} does not exist. "
-            "Land and build first: python -m scripts land --source NAME."
-        )
-    publication = current_publication(settings)
-    published_as_of = publication.manifest.get("as_of_date") if publication else None
-    as_of, existing_marts = read_warehouse(settings.build_database, raw.newest_event())
-    past = Past(
-        as_of=as_of,
-        marts=existing_marts,
-        published_rows=publication.rows if publication else {},
-        published_as_of=date.fromisoformat(published_as_of) if published_as_of else None,
-    )
+    moment = _utc(now)
+    past = _past(settings, moment)
     suites = [*raw.suites(past), *marts.suites(past)]
     site = settings.scratch / f"data_docs-{run_id}"
     shutil.rmtree(site, ignore_errors=True)
     site.mkdir(parents=True)
     try:
-        results, findings, errors = run_suites(settings.build_database, suites, run_id, site)
+        results, findings, errors, checks = run_suites(settings.build_database, suites, run_id, site)
         result = ValidationResult(
             run_id=run_id,
             as_of=past.as_of,
@@ -83,6 +89,65 @@ def validate(settings: Settings, run_id: str) -> ValidationResult:
         _write_docs(settings, result, site)
     finally:
         shutil.rmtree(site, ignore_errors=True)
+    keep_results(
+        settings,
+        run_id,
+        moment,
+        past.as_of,
+        # What a company lacks has passed nothing.
+        [
+            check
+            for check in checks
+            if check.table.removeprefix("raw.") in (past.tables or ())
+            or not check.table.startswith("raw.")
+            or check.table == "raw.loads"
+            or check.status in FOUND
+        ],
+    )
+    return _tell(result)
+
+
+def check_freshness(settings: Settings, run_id: str, now: datetime | None = None) -> ValidationResult | None:
+    """Ask how old the newest rows are by the clock, for a night in which nothing new has come.
+
+    None if the company has no limit of age. Else what was found is kept as that of a validation is, but the
+    Data Docs stay those of the last validation. The caller holds the warehouse's lock. Raises
+    `ValidationFailedError` when a table is too old to go on.
+    """
+    moment = _utc(now)
+    past = _past(settings, moment)
+    if not past.limits.asks_the_clock:
+        return None
+    from scripts.expectations import raw
+    from scripts.expectations.running import run_suites
+
+    site = settings.scratch / f"data_docs-{run_id}"
+    try:
+        results, findings, errors, checks = run_suites(
+            settings.build_database, raw.freshness_suites(past), run_id, site
+        )
+    finally:
+        shutil.rmtree(site, ignore_errors=True)
+    keep_results(settings, run_id, moment, past.as_of, checks)
+    return _tell(
+        ValidationResult(
+            run_id=run_id,
+            as_of=past.as_of,
+            suites=tuple(results),
+            findings=tuple(findings),
+            errors=tuple(errors),
+            docs=settings.data_docs / "index.html",
+        )
+    )
+
+
+def _utc(now: datetime | None) -> datetime:
+    """UTC without a zone, as the warehouse keeps it."""
+    return (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None, microsecond=0)
+
+
+def _tell(result: ValidationResult) -> ValidationResult:
+    """Log what was found; raise what stops."""
     for entry in (*result.errors, *result.failures):
         LOGGER.error("validate: %s", entry.headline)
     for entry in result.warnings:
@@ -92,27 +157,61 @@ def validate(settings: Settings, run_id: str) -> ValidationResult:
     return result
 
 
-def read_warehouse(database: Path, newest_event: str) -> tuple[date | None, tuple[str, ...]]:
-    """The last day the warehouse knows, and its marts.
+def _past(settings: Settings, moment: datetime) -> Past:
+    """What the checks compare with: the last publication, and what the warehouse knows of the company."""
+    from scripts.expectations.queries import Past
+    from scripts.expectations.raw import newest_event
+
+    if not settings.build_database.exists():
+        raise ConfigurationError(
+            f"There is nothing to validate: {settings.build_database} does not exist. "
+            "Land and build first: python -m scripts land --source NAME."
+        )
+    publication = current_publication(settings)
+    published_as_of = publication.manifest.get("as_of_date") if publication else None
+    warehouse = read_warehouse(settings.build_database, newest_event())
+    zone = warehouse.settings.get("business_timezone", "UTC")
+    return Past(
+        as_of=warehouse.as_of,
+        marts=warehouse.marts,
+        published_rows=publication.rows if publication else {},
+        published_as_of=date.fromisoformat(published_as_of) if published_as_of else None,
+        tables=warehouse.tables,
+        today=moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date(),
+        limits=QualityLimits.from_settings(warehouse.settings),
+    )
+
+
+def read_warehouse(database: Path, newest_event: str) -> _Warehouse:
+    """The last day the warehouse knows, its marts, its raw tables and the settings of its company.
 
     The day is the one that the build resolved, else what the query `newest_event` gives. None if there is
     no event, or no table that could hold one: the suites will say so.
     """
     as_of: date | None = None
     with duckdb.connect(str(database), read_only=True) as connection:
-        for query in ('select "as_of_date" from "intermediate"."int_settings"', newest_event):
+
+        def rows(query: str) -> list[tuple]:
             try:
-                row = connection.execute(query).fetchone()
+                return connection.execute(query).fetchall()
             except (duckdb.CatalogException, duckdb.BinderException):
-                continue
-            if row is not None and row[0] is not None:
-                as_of = row[0]
+                return []
+
+        for query in ('select "as_of_date" from "intermediate"."int_settings"', newest_event):
+            found = rows(query)
+            if found and found[0][0] is not None:
+                as_of = found[0][0]
                 break
-        marts = connection.execute(
+        marts = rows(
             "select table_name from information_schema.tables where table_schema = 'marts' order by "
             "table_name"
-        ).fetchall()
-    return as_of, tuple(name for (name,) in marts)
+        )
+        return _Warehouse(
+            as_of=as_of,
+            marts=tuple(name for (name,) in marts),
+            tables=frozenset(name for (name,) in rows('select distinct "table_name" from "raw"."loads"')),
+            settings=dict(rows('select "name", "value" from "raw"."settings"')),
+        )
 
 
 def _write_docs(settings: Settings, result: ValidationResult, site: Path) -> None:

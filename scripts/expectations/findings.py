@@ -19,9 +19,49 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+class Status(StrEnum):
+    """What came of one check. WARN and FAIL are findings, ERROR could not run, NO_VERDICT had too little to
+    judge by: it is no pass.
+    """
+
+    PASS = "pass"  # noqa: S105
+    WARN = "warn"
+    FAIL = "fail"
+    ERROR = "error"
+    NO_VERDICT = "no_verdict"
+
+
+# What somebody has to look at.
+FOUND = (Status.WARN, Status.FAIL, Status.ERROR)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one check saw of one table, or of one column of it; kept night by night in `raw.check_results`.
+
+    `check` is the same every night. Figures only: no row's values are kept.
+    """
+
+    table: str
+    check: str
+    column: str | None
+    severity: Severity
+    status: Status
+    observed: str | None = None
+    expected: str | None = None
+    observed_value: float | None = None
+    lowest_value: float | None = None
+    highest_value: float | None = None
+    rows_affected: int | None = None
+    message: str | None = None
+
+
 @dataclass(frozen=True)
 class Finding:
-    """The data are not as expected. `sample` is at most five of the rows in question, all values as text."""
+    """The data are not as expected. `sample` is at most five of the rows in question, all values as text.
+
+    `column` is None for a finding about the table.
+    """
 
     table: str
     expectation: str
@@ -30,17 +70,23 @@ class Finding:
     expected: str
     sample: tuple[dict[str, str], ...]
     todo: str
+    column: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The table, or the column of it."""
+        return f"{self.table}.{self.column}" if self.column else self.table
 
     @property
     def headline(self) -> str:
         """One line for a log. Some expectations are named after what should be, some after what should not:
         only what was expected and what was observed tell which.
         """
-        return f"{self.table}: {self.expectation}; expected: {self.expected}, observed: {self.observed}"
+        return f"{self.place}: {self.expectation}; expected: {self.expected}, observed: {self.observed}"
 
     def __str__(self) -> str:
         lines = [
-            f"{self.severity}: {self.table}: {self.expectation}",
+            f"{self.severity}: {self.place}: {self.expectation}",
             f"    observed: {self.observed}",
             f"    expected: {self.expected}",
         ]

@@ -17,7 +17,7 @@ from great_expectations.expectations.core import (
 from great_expectations.expectations.expectation import Expectation
 
 from scripts.expectations.findings import Severity
-from scripts.expectations.queries import Past, Suite, figure, no_rows
+from scripts.expectations.queries import Past, Suite, figure, named, no_rows
 from scripts.expectations.raw import current_rows
 from scripts.sql import identifier, literal
 
@@ -243,6 +243,7 @@ def _rows(mart: Mart, past: Past) -> Iterator[Expectation]:
         notes="Rows that readers have today would be gone. Did a file vanish, a filter change, a segment "
         "go? If it is "
         "meant, publish without this check: python -m scripts publish.",
+        meta=named("Published rows are not lost"),
     )
 
 
@@ -255,6 +256,7 @@ def _shares(mart: Mart) -> Iterator[Expectation]:
             max_value=1,
             severity=Severity.CRITICAL.value,
             notes="A share outside 0 to 1 is a defect of the model or of what it joins: do not publish.",
+            meta=named("Shares lie between 0 and 1"),
         )
     required = {column: condition for column, condition in mart.shares.items() if condition}
     if required:
@@ -281,6 +283,7 @@ def _counts(mart: Mart) -> Iterator[Expectation]:
             min_value=0,
             severity=Severity.CRITICAL.value,
             notes="Nothing that is counted here can be negative: a defect of the model or of what it joins.",
+            meta=named("Counts are not negative"),
         )
 
 

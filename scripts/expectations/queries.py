@@ -1,8 +1,9 @@
 """Two expectations that are written as a query, and what a suite is.
 
 `no_rows` is for what must not be there ("a refund larger than its order"), `figure` for a number that must
-lie within bounds, which the query may compute from the past ("orders of the last month"). Both run as one
-query inside DuckDB; no more than a handful of rows ever reaches Python.
+lie within bounds, which the query may compute from the past ("orders of the last month"), or for several, one
+for each column of a table. Both run as one query inside DuckDB; no more than a handful of rows ever reaches
+Python.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ from great_expectations.render.components import (
 from great_expectations.render.renderer.renderer import renderer
 
 from scripts.expectations.findings import Severity
+from scripts.quality_limits import QualityLimits
 
 # How many of the rows in question a report shows.
 SAMPLE_ROWS = 5
 
 _EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
 _COUNT = "_found"
+
+# Under this key an expectation's `meta` has the name that is the same every night.
+CHECK = "check"
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,17 @@ class Past:
 
     `as_of`: the last day the warehouse knows; None while there is no event at all. `marts`: the tables of
     schema `marts`. `published_rows`, `published_as_of`: the last publication's rows of each mart and last
-    day; empty and None when there is none.
+    day; empty and None when there is none. `tables`: the raw tables that the company has; None: all. `today`:
+    the day by the clock, where the business is; None: nobody asks. `limits`: those of the company.
     """
 
     as_of: date | None = None
     marts: tuple[str, ...] = ()
     published_rows: dict[str, int] = field(default_factory=dict)
     published_as_of: date | None = None
+    tables: frozenset[str] | None = None
+    today: date | None = None
+    limits: QualityLimits = field(default_factory=QualityLimits)
 
 
 def shown(value: Any) -> str:
@@ -133,6 +142,7 @@ class ExpectNoRowsFromQuery(ExpectFromQuery):
             "result": {
                 "observed_value": f"{found} {'row' if found == 1 else 'rows'}",
                 "expected": self.expected,
+                "rows_found": found,
                 "sample": [
                     {name: shown(value) for name, value in row.items() if name != _COUNT} for row in rows
                 ],
@@ -141,35 +151,62 @@ class ExpectNoRowsFromQuery(ExpectFromQuery):
 
 
 class ExpectFigureFromQuery(ExpectFromQuery):
-    """Expect that the number `observed` of a one-row query lies within its `lowest` and `highest`.
+    """Expect that the number `observed` of each row of a query lies within its `lowest` and `highest`.
 
-    A null bound is no bound. A null `observed`, or no row, means that there is nothing to compare with yet:
-    no finding. Further columns explain the number and become the sample.
+    A query on several columns gives a row for each, with its name as `column`; else there is one row. A null
+    bound is no bound. A null `observed`, or no row, means that there is nothing to compare with yet, and
+    `no verdict` may say why: no finding, and no pass either. Further columns explain the number and become
+    the sample. `unit` follows the numbers, `words` may add what a row tells.
     """
+
+    unit: str = ""
+    words: str = ""
 
     def _validate(self, metrics: dict, **kwargs: Any) -> dict[str, Any]:
         rows = metrics["unexpected_rows_query.table"]
-        row = dict(rows[0]) if rows else {}
-        observed, lowest, highest = (row.pop(name, None) for name in ("observed", "lowest", "highest"))
+        judged = [self._judge(dict(row)) for row in rows or [{}]]
+        found = [one for one in judged if one["success"] is False]
+        # A single row tells what was seen; of several those that are out of bounds, if any.
+        told = found or judged
+        return {
+            "success": not found,
+            "result": {
+                "observed_value": "; ".join(
+                    (f"{one['column']}: " if one["column"] else "") + one["observed_value"] for one in told
+                ),
+                "expected": "; ".join(dict.fromkeys(one["expected"] for one in told)),
+                "sample": [row for one in found for row in one["sample"]],
+                "judged": judged,
+            },
+        }
+
+    def _judge(self, row: dict[str, Any]) -> dict[str, Any]:
+        """One number; `success` is None where nobody can tell."""
+        names = ("column", "observed", "lowest", "highest", "no verdict")
+        column, observed, lowest, highest, reason = (row.pop(name, None) for name in names)
+        sample = [{name: shown(value) for name, value in row.items()}] if row else []
+        numbers = {
+            name: None if value is None else float(value)
+            for name, value in (("observed", observed), ("lowest", lowest), ("highest", highest))
+        }
         if observed is None:
             return {
-                "success": True,
-                "result": {
-                    "observed_value": "nothing to compare with yet",
-                    "expected": self.expected,
-                    "sample": [],
-                },
+                "column": column,
+                "success": None,
+                "observed_value": reason or "nothing to compare with yet",
+                "expected": self.expected,
+                "sample": [],
+                "numbers": dict.fromkeys(numbers),
             }
-        within = (lowest is None or _exact(observed) >= _exact(lowest)) and (
-            highest is None or _exact(observed) <= _exact(highest)
-        )
+        unit = f" {self.unit}" if self.unit else ""
         return {
-            "success": within,
-            "result": {
-                "observed_value": shown(observed),
-                "expected": _bounds(lowest, highest),
-                "sample": [{name: shown(value) for name, value in row.items()}] if row else [],
-            },
+            "column": column,
+            "success": (lowest is None or _exact(observed) >= _exact(lowest))
+            and (highest is None or _exact(observed) <= _exact(highest)),
+            "observed_value": shown(observed) + unit + self.words.format(**row),
+            "expected": _bounds(lowest, highest) + unit,
+            "sample": sample,
+            "numbers": numbers,
         }
 
 
@@ -195,10 +232,12 @@ def no_rows(
     *,
     expected: str = "no such row",
     todo: str,
+    check: str = "",
 ) -> ExpectNoRowsFromQuery:
     """Expect that `query` finds nothing. Its columns go into the report: no free text, no personal data.
 
     `description` names the fact in the affirmative, `todo` says what it means and what to do about it.
+    `check` is the name that is the same every night, where the description is not.
     """
     return ExpectNoRowsFromQuery(
         description=description,
@@ -210,20 +249,41 @@ def no_rows(
         expected=expected,
         severity=severity.value,
         notes=todo,
+        meta=named(check),
     )
 
 
 def figure(
-    description: str, query: str, severity: Severity, *, expected: str, todo: str
+    description: str,
+    query: str,
+    severity: Severity,
+    *,
+    expected: str,
+    todo: str,
+    check: str = "",
+    unit: str = "",
+    words: str = "",
 ) -> ExpectFigureFromQuery:
-    """Expect that the number which `query` gives as `observed` lies between its `lowest` and `highest`."""
+    """Expect that the number which `query` gives as `observed` lies between its `lowest` and `highest`.
+
+    See `ExpectFigureFromQuery` for what else the query may give, and for `unit` and `words`; `check` is the
+    name that is the same every night, where the description is not.
+    """
     return ExpectFigureFromQuery(
         description=description,
         unexpected_rows_query=_for_sqlalchemy(query),
         expected=expected,
         severity=severity.value,
         notes=todo,
+        unit=unit,
+        words=words,
+        meta=named(check),
     )
+
+
+def named(check: str) -> dict[str, str] | None:
+    """What gives an expectation a name of its own; without one it goes by its description."""
+    return {CHECK: check} if check else None
 
 
 def _for_sqlalchemy(query: str) -> str:

@@ -3,7 +3,7 @@
 Landing has already refused the rows that break the raw contract, and says how many. Here the question is
 whether what it kept looks like what this company used to send: as much of it, as recent, as complete, of
 the same order of magnitude. Raw keeps every version of a row that was ever delivered; a check on content
-looks at the current one.
+looks at the current one. Weeks and months of events are judged here, the last delivery in `drift`.
 
 Nothing here reads the clock: the recent past is counted back from `Past.as_of`. Days are cut in the time in
 which raw stores them; half a day of difference to business time moves no bound.
@@ -18,6 +18,7 @@ from datetime import date, timedelta
 from great_expectations.expectations.expectation import Expectation
 
 from scripts.contract import TABLES, Table
+from scripts.expectations import drift
 from scripts.expectations.findings import Severity
 from scripts.expectations.queries import Past, Suite, figure, no_rows
 from scripts.sql import identifier, literal
@@ -98,8 +99,23 @@ def suites(past: Past) -> list[Suite]:
     return [
         Suite("raw", table.name, tuple(expectations))
         for table in TABLES.values()
-        if (expectations := [*_every_table(table, past), *_own_checks(table)])
+        if (
+            expectations := [
+                *(_every_table(table, past) if past.tables is None or table.name in past.tables else ()),
+                *_own_checks(table),
+            ]
+        )
     ] + [Suite("raw", "loads", tuple(_ledger()))]
+
+
+def freshness_suites(past: Past) -> list[Suite]:
+    """What the clock alone changes: the age of each table's newest row, for a night in which nothing came."""
+    return [
+        Suite("raw", table.name, tuple(expectations))
+        for table in TABLES.values()
+        if (past.tables is None or table.name in past.tables)
+        and (expectations := [*drift.freshness(table, past, EVENT_COLUMNS.get(table.name))])
+    ]
 
 
 def newest_event() -> str:
@@ -143,15 +159,19 @@ def _every_table(table: Table, past: Past) -> Iterator[Expectation]:
             yield _usual_amounts(table.name, column, month)
     if table.name in AMOUNT_COLUMNS:
         yield _absurd_amounts(table.name)
+    yield from drift.checks(table, past)
+    yield from drift.freshness(table, past, column)
 
 
 @dataclass(frozen=True)
 class Periods:
     """The last complete week or month, and those it is compared with: days from `first`, before `end`.
 
-    `age` is SQL that says how many periods before the last one a timestamp lies; "{column}" stands for it.
+    `name` has its dates, `kind` is the same every night. `age` is SQL that says how many periods before the
+    last one a timestamp lies; "{column}" stands for it.
     """
 
+    kind: str
     name: str
     first: date
     end: date
@@ -161,6 +181,7 @@ class Periods:
     def weeks(cls, as_of: date) -> Periods:
         """Seven days each, the last ending with `as_of`."""
         return cls(
+            kind="the last seven days",
             name=f"the seven days to {as_of}",
             first=as_of - timedelta(days=7 * (PERIODS_COMPARED + 1) - 1),
             end=as_of + timedelta(days=1),
@@ -174,6 +195,7 @@ class Periods:
         last = (end - timedelta(days=1)).replace(day=1)
         months = last.year * 12 + last.month - 1 - PERIODS_COMPARED
         return cls(
+            kind="the last complete month",
             name=f"{last:%Y-%m}",
             first=date(months // 12, months % 12 + 1, 1),
             end=end,
@@ -212,6 +234,7 @@ having count(*) {past} >= {PERIODS_NEEDED} and median("number") {past} >= {ROWS_
         todo="A delivery is missing, cut off or doubled, unless the business changed this much: look at "
         "raw.loads "
         "and ask the supplier of this table.",
+        check=f"Rows of {periods.kind} are as many as usual",
     )
 
 
@@ -291,7 +314,7 @@ def _null_shares(table: str, column: str, periods: Periods) -> Expectation:
 """
         for name in OPTIONAL_COLUMNS[table]
     )
-    return no_rows(
+    return figure(
         f"Columns are as complete in {periods.name} as before",
         f"""with "current" as (
     {current_rows(table, periods.holds(column))}
@@ -304,24 +327,32 @@ def _null_shares(table: str, column: str, periods: Periods) -> Expectation:
 )
 select
     "column",
-    round("share in the month", 4) as "empty in the month",
+    if(
+        "rows in the month" >= {ROWS_NEEDED} and "rows before" >= {ROWS_NEEDED},
+        round("share in the month", 4),
+        null
+    ) as "observed",
+    round(greatest("share before" - {NULL_SHARE_DRIFT}, 0), 4) as "lowest",
+    round(least("share before" + {NULL_SHARE_DRIFT}, 1), 4) as "highest",
+    '{drift.NOT_ENOUGH_HISTORY}: ' || "rows in the month" || ' rows, ' || "rows before" || ' before'
+    as "no verdict",
     round("share before", 4) as "empty before"
 from "shares"
-where
-    "rows in the month" >= {ROWS_NEEDED}
-    and "rows before" >= {ROWS_NEEDED}
-    and abs("share in the month" - "share before") > {NULL_SHARE_DRIFT}""",
+order by "column"
+""",
         Severity.WARNING,
         expected=f"the share of empty values moves by no more than {NULL_SHARE_DRIFT}",
         todo="A column was renamed or is no longer filled in (or now is): compare the adapter with the "
         "new files.",
+        check=f"Columns are as complete in {periods.kind} as before",
+        unit="of the rows empty",
     )
 
 
 def _usual_amounts(table: str, column: str, periods: Periods) -> Expectation:
     amount = identifier(AMOUNT_COLUMNS[table])
     currency = '"currency"'
-    return no_rows(
+    return figure(
         f"Amounts of {periods.name} are of the usual order of magnitude",
         f"""with "current" as (
     {current_rows(table, periods.holds(column))}
@@ -338,20 +369,34 @@ def _usual_amounts(table: str, column: str, periods: Periods) -> Expectation:
         count(*) filter (where "age" > 0) as "rows before"
     from "aged"
     group by {currency}
+),
+"factors" as (
+    select
+        *,
+        "median in the month" / "median before" as "factor",
+        "rows in the month" >= {ROWS_NEEDED} and "rows before" >= {ROWS_NEEDED} and "median before" > 0
+        as "is known"
+    from "medians"
 )
-select {currency}, "median in the month", "median before"
-from "medians"
-where
-    "rows in the month" >= {ROWS_NEEDED}
-    and "rows before" >= {ROWS_NEEDED}
-    and "median before" > 0
-    and (
-        "median in the month" > "median before" * {MEDIAN_FACTOR}
-        or "median in the month" < "median before" / {MEDIAN_FACTOR}
-    )""",
+select
+    {literal(AMOUNT_COLUMNS[table])} as "column",
+    if("is known", round("factor", 4), null) as "observed",
+    round(1 / {MEDIAN_FACTOR}, 4) as "lowest",
+    {MEDIAN_FACTOR} as "highest",
+    '{drift.NOT_ENOUGH_HISTORY}: ' || "rows in the month" || ' rows, ' || "rows before" || ' before'
+    as "no verdict",
+    {currency},
+    "median in the month",
+    "median before"
+from "factors"
+-- Of several currencies the one that is furthest off.
+order by "is known" desc, abs(ln(greatest("factor", 0.000001))) desc, {currency}
+limit 1""",
         Severity.WARNING,
         expected=f"the median stays within a factor of {MEDIAN_FACTOR} of the months before",
         todo="Suspect the unit (pence for pounds), the currency, or a changed meaning of the column.",
+        check=f"Amounts of {periods.kind} are of the usual order of magnitude",
+        unit="times the usual median",
     )
 
 

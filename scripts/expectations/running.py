@@ -32,8 +32,15 @@ from great_expectations.datasource.fluent import SQLDatasource
 from great_expectations.expectations.metadata_types import FailureSeverity
 
 from scripts.expectations.dialect import connection_string
-from scripts.expectations.findings import CheckError, Finding, Severity, SuiteResult
-from scripts.expectations.queries import SAMPLE_ROWS, Suite, shown
+from scripts.expectations.findings import (
+    CheckError,
+    CheckResult,
+    Finding,
+    Severity,
+    Status,
+    SuiteResult,
+)
+from scripts.expectations.queries import CHECK, SAMPLE_ROWS, Suite, shown
 
 SITE = "local"
 
@@ -43,8 +50,10 @@ _QUERY_LINE = re.compile(r"\bLINE \d+:.*", re.DOTALL)
 
 def run_suites(
     database: Path, suites: Sequence[Suite], run_id: str, site: Path
-) -> tuple[list[SuiteResult], list[Finding], list[CheckError]]:
+) -> tuple[list[SuiteResult], list[Finding], list[CheckError], list[CheckResult]]:
     """Validate a DuckDB file, opened read-only, and write the Data Docs below `site`.
+
+    Gives the counts of each suite, what was found, what could not run, and what came of every single check.
 
     The file is closed when this returns. A table that is missing is an error of its check, like every
     exception in one: the other suites run all the same.
@@ -52,6 +61,7 @@ def run_suites(
     results: list[SuiteResult] = []
     findings: list[Finding] = []
     errors: list[CheckError] = []
+    checks: list[CheckResult] = []
     run = RunIdentifier(run_name=run_id, run_time=datetime.now(UTC))
     with _silenced():
         context = _context(site)
@@ -65,7 +75,7 @@ def run_suites(
         )
         try:
             for suite in suites:
-                suite_findings, suite_errors = _run_suite(context, source, suite, run)
+                suite_findings, suite_errors, suite_checks = _run_suite(context, source, suite, run)
                 critical = sum(finding.severity is Severity.CRITICAL for finding in suite_findings)
                 results.append(
                     SuiteResult(
@@ -78,17 +88,18 @@ def run_suites(
                 )
                 findings += suite_findings
                 errors += suite_errors
+                checks += suite_checks
             context.build_data_docs()
         finally:
             # Two pools: one tests that tables are there, the other computes.
             source.get_execution_engine().close()
             source.get_engine().dispose()
-    return results, findings, errors
+    return results, findings, errors, checks
 
 
 def _run_suite(
     context: EphemeralDataContext, source: SQLDatasource, suite: Suite, run: RunIdentifier
-) -> tuple[list[Finding], list[CheckError]]:
+) -> tuple[list[Finding], list[CheckError], list[CheckResult]]:
     try:
         asset = source.add_table_asset(
             name=suite.name, table_name=f'"{suite.table}"', schema_name=suite.schema
@@ -112,16 +123,33 @@ def _run_suite(
         )
     except Exception as error:
         # Whatever goes wrong in one suite, the others still run, and nobody takes it for a finding.
-        return [], [CheckError(suite.name, "all of its expectations", _in_short(str(error)))]
+        broken = CheckError(suite.name, "all of its expectations", _in_short(str(error)))
+        return [], [broken], [_check_error(broken, broken.expectation, Severity.CRITICAL)]
     findings: list[Finding] = []
     errors: list[CheckError] = []
+    checks: list[CheckResult] = []
     for result in outcome.results:
         message = _exception_message(result.exception_info)
         if message is not None:
             errors.append(CheckError(suite.name, _description(result), message))
-        elif not result.success:
-            findings.append(_finding(suite.name, result))
-    return findings, errors
+            checks.append(_check_error(errors[-1], _check(result), _severity(result)))
+            continue
+        found, judged = _judged(suite.name, result)
+        findings += found
+        checks += judged
+    return findings, errors, checks
+
+
+def _check_error(error: CheckError, check: str, severity: Severity) -> CheckResult:
+    return CheckResult(
+        error.table,
+        check,
+        None,
+        severity,
+        Status.ERROR,
+        observed="could not run",
+        message=shown(error.message),
+    )
 
 
 def _exception_message(info: Mapping[str, Any]) -> str | None:
@@ -152,31 +180,90 @@ def _description(result: Any) -> str:
     return configuration.description or configuration.type
 
 
-def _finding(table: str, result: Any) -> Finding:
+def _check(result: Any) -> str:
+    """The name of a check that is the same every night."""
+    return (result.expectation_config.meta or {}).get(CHECK) or _description(result)
+
+
+def _severity(result: Any) -> Severity:
+    return Severity(FailureSeverity(result.expectation_config.severity).value)
+
+
+def _judged(table: str, result: Any) -> tuple[list[Finding], list[CheckResult]]:
+    """What an expectation found and what came of it: a verdict, or one for each column of its query."""
     configuration, figures = result.expectation_config, result.result
+    severity, todo = _severity(result), str(configuration.notes or "")
+    column = configuration.kwargs.get("column")
+    rows_affected: int | None = None
     if "sample" in figures:
-        observed, expected, sample = (figures[name] for name in ("observed_value", "expected", "sample"))
-    else:
-        observed = (
-            f"{figures['unexpected_count']} of {figures['element_count']} rows"
-            if "unexpected_count" in figures
-            else shown(figures.get("observed_value"))
-        )
-        expected = _range(configuration.kwargs)
-        column = configuration.kwargs.get("column", "value")
-        rows = figures.get("partial_unexpected_index_list") or [
-            {column: value} for value in figures.get("partial_unexpected_list") or ()
+        rows_affected = figures.get("rows_found")
+        verdicts = figures.get("judged") or [
+            {"column": None, "success": bool(result.success), **figures, "numbers": {}}
         ]
-        sample = [{name: shown(value) for name, value in row.items()} for row in rows]
-    return Finding(
-        table=table,
-        expectation=_description(result),
-        severity=Severity(FailureSeverity(configuration.severity).value),
-        observed=observed,
-        expected=expected,
-        sample=tuple(sample[:SAMPLE_ROWS]),
-        todo=str(configuration.notes or ""),
-    )
+    else:
+        observed_value = figures.get("observed_value")
+        rows_affected = figures.get("unexpected_count")
+        rows = figures.get("partial_unexpected_index_list") or [
+            {column or "value": value} for value in figures.get("partial_unexpected_list") or ()
+        ]
+        verdicts = [
+            {
+                "column": column,
+                "success": bool(result.success),
+                "observed_value": f"{rows_affected} of {figures['element_count']} rows"
+                if rows_affected is not None
+                else shown(observed_value),
+                "expected": _range(configuration.kwargs),
+                "sample": [{name: shown(value) for name, value in row.items()} for row in rows],
+                "numbers": {
+                    "observed": float(observed_value) if isinstance(observed_value, int | float) else None,
+                    "lowest": configuration.kwargs.get("min_value"),
+                    "highest": configuration.kwargs.get("max_value"),
+                },
+            }
+        ]
+    findings: list[Finding] = []
+    checks: list[CheckResult] = []
+    for verdict in verdicts:
+        if verdict["success"] is False:
+            findings.append(
+                Finding(
+                    table=table,
+                    expectation=_description(result),
+                    severity=severity,
+                    observed=verdict["observed_value"],
+                    expected=verdict["expected"],
+                    sample=tuple(verdict["sample"][:SAMPLE_ROWS]),
+                    todo=todo,
+                    # The description of one of Great Expectations' own names its column.
+                    column=verdict["column"] if "judged" in figures else None,
+                )
+            )
+        checks.append(
+            CheckResult(
+                table=table,
+                check=_check(result),
+                column=verdict["column"],
+                severity=severity,
+                status=_status(verdict["success"], severity),
+                observed=verdict["observed_value"],
+                expected=verdict["expected"],
+                observed_value=verdict["numbers"].get("observed"),
+                lowest_value=verdict["numbers"].get("lowest"),
+                highest_value=verdict["numbers"].get("highest"),
+                rows_affected=rows_affected,
+                message=todo if verdict["success"] is False else None,
+            )
+        )
+    return findings, checks
+
+
+def _status(success: bool | None, severity: Severity) -> Status:
+    if success is None:
+        return Status.NO_VERDICT
+    if success:
+        return Status.PASS
+    return Status.FAIL if severity is Severity.CRITICAL else Status.WARN
 
 
 def _range(arguments: Mapping[str, Any]) -> str:

@@ -54,9 +54,14 @@ class Night:
         self.replace("land", self.land)
         self.replace("build", self.build)
         self.replace("validate", lambda settings, run_id: None)
+        self.replace("check_freshness", lambda settings, run_id: None)
+        self.replace("refresh_data_quality", lambda settings, as_of: None)
 
     def replace(self, step: str, function: Callable[..., Any]) -> None:
-        home = {"land": "scripts.landing", "validate": "scripts.validating"}.get(step, "scripts.nightly")
+        homes = {"land": "scripts.landing"} | dict.fromkeys(
+            ("validate", "check_freshness"), "scripts.validating"
+        )
+        home = homes.get(step, "scripts.nightly")
         self.monkeypatch.setattr(f"{home}.{step}", function)
 
     def land(self, settings: Settings, source: str, data: Path | None) -> Landed:
