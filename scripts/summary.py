@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,24 @@ _CONCENTRATION = """
     where segment_type = 'all' and period_type = 'all'
 """
 
+_OPEN_FINDINGS = """
+    select
+        count(*),
+        count(*) filter (consecutive_findings = 1),
+        min(failing_since)
+    from marts.fct_data_quality
+    where is_latest and is_finding
+"""
+
+
+@dataclass(frozen=True)
+class OpenFindings:
+    """What the last validation found: how many, how many of them are new, since when the oldest is open."""
+
+    number: int
+    new: int
+    oldest_since: datetime | None
+
 
 @dataclass(frozen=True)
 class Headlines:
@@ -72,6 +90,7 @@ def summarize(settings: Settings) -> str:
     figures = [
         *format_headlines(read_headlines(publication), currency),
         *format_rejects(publication.manifest),
+        *format_findings(read_open_findings(publication)),
     ]
     width = max(len(name) for name, _ in figures)
     table = "\n".join(f"  {name:<{width}}  {value}" for name, value in figures)
@@ -144,6 +163,29 @@ def format_rejects(manifest: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     share = f" ({_percent(rejected / read)}), see raw.rejects" if rejected else ""
     return [("Rejected", f"{rejected:,} of {read:,} rows{share}")]
+
+
+def read_open_findings(publication: Publication) -> OpenFindings | None:
+    """Query the published file; None for a publication that has not the mart, or was never validated."""
+    if not publication.rows.get("fct_data_quality"):
+        return None
+    with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
+        return OpenFindings(*_one(connection, _OPEN_FINDINGS))
+
+
+def format_findings(findings: OpenFindings | None) -> list[tuple[str, str]]:
+    """A line on what is open; none where nobody knows."""
+    if findings is None:
+        return []
+    if findings.oldest_since is None:
+        return [("Findings", "none open")]
+    return [
+        (
+            "Findings",
+            f"{findings.number:,} open, {findings.new:,} of them new, the oldest since "
+            f"{findings.oldest_since:%Y-%m-%d}, see fct_data_quality",
+        )
+    ]
 
 
 def query_command(settings: Settings) -> str:

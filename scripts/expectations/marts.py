@@ -59,6 +59,11 @@ _SEGMENT = ("segment_type", "segment_value")
 MARTS = (
     Mart("dim_months", ("month",), is_entity=True),
     Mart(
+        "fct_data_quality",
+        ("run_id", "table_name", "column_name", "check_name"),
+        counts=("consecutive_findings", "findings_30_days", "findings_90_days", "rows_affected"),
+    ),
+    Mart(
         "dim_customers",
         ("customer_id",),
         shares={"probability_alive": None},

@@ -9,6 +9,7 @@ import pytest
 
 from scripts.adapters import CsvOptions, Files, Postgres, adapter_path, load_adapter, nearest
 from scripts.errors import ConfigurationError
+from scripts.quality_limits import Freshness, QualityLimits
 from scripts.settings import PROJECT_ROOT, Settings
 
 COLUMNS = "{order_id: id, ordered_at: placed, gross_amount: amount}"
@@ -41,6 +42,11 @@ timestamps: utc
 max_reject_share: 0.5
 earliest_date: 2000-01-01
 max_days_ahead: 3
+freshness:
+  warn_after_days: 3
+  stop_after_days: 10
+  tables: {refunds: {warn_after_days: never}, customers: {warn_after_days: 5}}
+drift: {deviations: 5}
 tables:
   orders:
     - files: [a/*.csv, "b/*.txt.gz"]
@@ -67,6 +73,9 @@ tables:
     assert (adapter.timestamps_are_utc, adapter.max_reject_share) == (True, 0.5)
     assert (adapter.earliest_date, adapter.max_days_ahead) == (date(2000, 1, 1), 3)
     assert adapter.business_timezone == "Europe/London"
+    assert adapter.quality_limits == QualityLimits(
+        Freshness(3, 10), {"refunds": Freshness(None, 10), "customers": Freshness(5, 10)}, deviations=5
+    )
     files, relation = adapter.mappings
     csv = CsvOptions("\t", "", False, ("id", "placed", "amount"))
     assert files.input == Files(("a/*.csv", "b/*.txt.gz"), True, "csv", "cp1252", csv)
@@ -84,6 +93,8 @@ def test_defaults(tmp_path):
     assert (adapter.max_reject_share, adapter.max_days_ahead) == (0.05, 1)
     assert adapter.earliest_date == date(1990, 1, 1)
     assert adapter.business_timezone == "UTC"
+    assert adapter.quality_limits == QualityLimits()
+    assert not adapter.quality_limits.asks_the_clock
     assert adapter.mappings[0].input == Files(("o.csv",))
 
 
@@ -126,6 +137,19 @@ MISTAKES = {
     "no time zone": ("vars: {business_timezone: London}\ntables: {}", ["'London' is no IANA time zone"]),
     "no currency": ("vars: {reporting_currency: GBQ}\ntables: {}", ["'GBQ' is no ISO 4217", "GBP"]),
     "share over one": ("max_reject_share: 5\ntables: {}", ["5 is not a share between 0 and 1"]),
+    "age that is no number": (
+        "freshness: {warn_after_days: soon}\ntables: {}",
+        ["shop.yml:1", "freshness.warn_after_days", "'soon' is not a whole number of days"],
+    ),
+    "stop before the warning": (
+        "freshness: {warn_after_days: 5, stop_after_days: 3}\ntables: {}",
+        ["stop_after_days, 3, must not be less than warn_after_days, 5"],
+    ),
+    "limit of an unknown table": (
+        "freshness: {tables: {order: {warn_after_days: 5}}}\ntables: {}",
+        ["unknown table 'order'", "did you mean orders"],
+    ),
+    "factor that is none": ("drift: {smallest_factor: 1}\ntables: {}", ["must be more than 1"]),
     "no number": ("max_reject_share: some\ntables: {}", ["'some' is not a number"]),
     "negative days": ("max_days_ahead: -1\ntables: {}", ["must not be negative"]),
     "bad timestamps": ("timestamps: local\ntables: {}", ["'local' is none of business, utc"]),

@@ -303,6 +303,22 @@ def test_every_reason_to_build_again(night: Night, change: str) -> None:
     assert night.records()[1]["status"] == "published"
 
 
+def test_a_night_without_news_can_still_fail(night: Night) -> None:
+    """Nothing has come for too long: nobody else would notice."""
+
+    def fail(settings: Settings, run_id: str) -> None:
+        raise CheckFailedError("raw.orders: no row since 2011-03-01")
+
+    assert night.run() == 0
+    published = current_publication(night.settings)
+    night.replace("check_freshness", fail)
+    assert night.run() == 1
+    record = night.records()[1]
+    assert (record["status"], record["error"]["message"]) == ("failed", "raw.orders: no row since 2011-03-01")
+    assert [step["status"] for step in record["steps"]] == ["ok", "skipped", "failed"]
+    assert (night.built, current_publication(night.settings)) == (1, published)
+
+
 def test_failed_night_is_not_taken_for_done(night: Night) -> None:
     def fail(settings: Settings, run_id: str) -> None:
         raise CheckFailedError("1 failed")
@@ -352,6 +368,7 @@ def test_fingerprint_covers_the_project() -> None:
 
 ADAPTER = """
 description: A shop of a few orders.
+freshness: {warn_after_days: 5}
 tables:
   orders:
     files: orders.csv
@@ -390,10 +407,28 @@ def test_nights_of_a_small_shop(tmp_path: Path) -> None:
     assert publication.manifest["as_of_date"] == "2011-06-28"
     for headline in ("As of +2011-06-28", "Customers +7, of whom 7 active", "Net revenue +2,400.00 USD"):
         assert re.search(headline, first.stdout), first.stdout
+    # What this night's validation found stands in this night's publication: the shop has been silent since.
+    with duckdb.connect(str(settings.analytics_database), read_only=True) as connection:
+        found = connection.execute(
+            "select table_name, check_name, run_id, status, observed, failing_since = checked_at "
+            "from marts.fct_data_quality where is_finding and border = 'raw'"
+        ).fetchall()
+        verdicts = connection.execute(
+            "select distinct status from marts.fct_data_quality order by all"
+        ).fetchall()
+    assert [(*row[:4], row[5]) for row in found] == [
+        ("orders", "Days since the newest row, by the clock", publication.run_id, "warn", True)
+    ]
+    assert found[0][4].endswith(" days, the newest row is of 2011-06-28")
+    assert verdicts == [("no_verdict",), ("pass",), ("warn",)]
+    assert re.search(r"Findings +\d open, \d of them new", first.stdout), first.stdout
 
     second = run_for_real(tmp_path)
     assert second.returncode == 0, second.stderr
     assert f"Nothing new since publication {publication.run_id}" in second.stderr
+    assert re.search(
+        "WARNING validate: raw.orders: Days since .*the newest row is of 2011-06-28", second.stderr
+    )
     assert second.stdout == first.stdout
 
     (tmp_path / "orders.csv").write_text("number,customer,when,amount\n1,c1,2011-01-01,5\n")

@@ -13,14 +13,17 @@ import duckdb
 import pytest
 from small_warehouse import make_warehouse
 
-from scripts.publishing import publish
+from scripts.publishing import current_publication, publish
 from scripts.settings import Settings
 from scripts.summary import (
     Headlines,
+    OpenFindings,
+    format_findings,
     format_headlines,
     format_rejects,
     query_command,
     read_headlines,
+    read_open_findings,
     summarize,
 )
 
@@ -97,6 +100,29 @@ def test_what_the_data_does_not_say_is_told(settings: Settings) -> None:
 def test_rejects_are_told_in_every_case_that_is_known() -> None:
     assert format_rejects({"rows_read": 1692, "rows_rejected": 0}) == [("Rejected", "0 of 1,692 rows")]
     assert format_rejects({}) == []
+
+
+def test_open_findings_are_told_with_their_age(settings: Settings) -> None:
+    assert read_open_findings(current_publication(settings)) is None
+    assert format_findings(None) == []
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute(
+            """
+            create table marts.fct_data_quality as
+            select * from (values
+                ('open', true, true, 3, timestamp '2011-03-07 03:00:00'),
+                ('new', true, true, 1, timestamp '2011-03-09 03:00:00'),
+                ('passed', true, false, 0, null),
+                ('earlier', false, true, 1, timestamp '2011-01-07 03:00:00')
+            ) as v(check_name, is_latest, is_finding, consecutive_findings, failing_since)
+            """
+        )
+    publish(settings, f"{RUN}-2")
+    line = (
+        "  Findings                 2 open, 1 of them new, the oldest since 2011-03-07, see fct_data_quality"
+    )
+    assert line in summarize(settings).splitlines()
+    assert format_findings(OpenFindings(0, 0, None)) == [("Findings", "none open")]
 
 
 def test_nothing_published(tmp_path: Path) -> None:

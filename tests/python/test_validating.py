@@ -17,8 +17,9 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 from great_expectations.expectations.core import ExpectColumnValuesToBeBetween
+from raw_schema import create_raw
 
-from scripts.contract import LANDING_COLUMNS, TABLES, stored_name
+from scripts.contract import TABLES
 from scripts.errors import EXIT_CHECK_FAILED, CheckFailedError, ConfigurationError
 from scripts.expectations import marts, raw
 from scripts.expectations.data_docs import without_outside
@@ -36,6 +37,8 @@ LOADED_AT = datetime(2026, 4, 1, 1)
 # The columns of each mart that the expectations read; the contracts in models/marts have more.
 MARTS = {
     "dim_months": "month DATE, as_of_date DATE",
+    "fct_data_quality": "run_id VARCHAR, table_name VARCHAR, column_name VARCHAR, check_name VARCHAR, "
+    "consecutive_findings BIGINT, findings_30_days BIGINT, findings_90_days BIGINT, rows_affected BIGINT",
     "dim_customers": "customer_id VARCHAR, is_customer BOOLEAN, signed_up_on DATE, order_count BIGINT, "
     "order_day_count BIGINT, tenure_days BIGINT, probability_alive DOUBLE, is_active BOOLEAN",
     "fct_orders": "order_id VARCHAR, ordered_on DATE, gross_amount DECIMAL(18,4), "
@@ -227,26 +230,6 @@ def warehouse(settings: Settings) -> Path:
         note_loads(connection)
         create_marts(connection)
     return settings.build_database
-
-
-def create_raw(connection: duckdb.DuckDBPyConnection) -> None:
-    """The tables of schema raw, as landing makes them."""
-    connection.execute("create schema raw")
-    for table in TABLES.values():
-        columns = [
-            f'"{stored_name(column)}" {"VARCHAR" if column.is_email else column.kind.value}'
-            for column in table.columns
-        ] + [f'"{name}" {kind}' for name, kind in LANDING_COLUMNS.items()]
-        connection.execute(f'create table raw."{table.name}" ({", ".join(columns)})')
-    connection.execute(
-        "create table raw.loads (batch_id BIGINT, source_name VARCHAR, table_name VARCHAR, source_file "
-        "VARCHAR, "
-        "file_sequence BIGINT, content_hash VARCHAR, mapping_hash VARCHAR, rows_in_file BIGINT, "
-        "rows_read BIGINT, "
-        "rows_accepted BIGINT, rows_stored BIGINT, rows_repeated BIGINT, rows_rejected BIGINT, loaded_at "
-        "TIMESTAMP, "
-        "is_current BOOLEAN)"
-    )
 
 
 def create_marts(connection: duckdb.DuckDBPyConnection) -> None:
