@@ -153,7 +153,15 @@ def test_tables_without_rows_exist(company):
     company.orders("1,a,2026-01-01,10")
     company.land()
     tables = set(company.everything())
-    assert tables == {*TABLES, "loads", "rejects", "customer_changes", "removed_rows", "settings"}
+    assert tables == {
+        *TABLES,
+        "loads",
+        "rejects",
+        "customer_changes",
+        "removed_rows",
+        "settings",
+        "check_results",
+    }
 
 
 def test_landing_columns(company):
