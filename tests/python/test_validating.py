@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -368,10 +368,19 @@ def only(findings: list[Finding], expectation: str) -> Finding:
 
 
 def test_good_data_passes_without_a_finding(warehouse: Path, settings: Settings) -> None:
-    result = validate(settings, RUN_ID)
+    now = datetime(2026, 4, 1, 3, 30, tzinfo=UTC)
+    result = validate(settings, RUN_ID, now)
     assert result.findings == ()
     assert result.errors == ()
     assert result.as_of == AS_OF
+    # Each check is kept, once, though its run is validated twice; what has no past yet has not passed.
+    passed, unknown = kept_results(warehouse, "pass"), kept_results(warehouse, "no_verdict")
+    validate(settings, RUN_ID, now)
+    assert (kept_results(warehouse, "pass"), kept_results(warehouse, "no_verdict")) == (passed, unknown)
+    assert {row[5:] for row in (*passed, *unknown)} == {(RUN_ID, datetime(2026, 4, 1, 3, 30), AS_OF)}
+    volume = "Rows that the last delivery brought are as many as usual"
+    assert ("orders", volume) in {row[:2] for row in unknown}
+    assert "customers" not in {row[0] for row in (*passed, *unknown)}
     assert {suite.table for suite in result.suites} >= {
         # Of tables that a company lacks nothing is asked but what they must agree with.
         *(f"raw.{table}" for table in ("orders", "refunds", "subscriptions", "survey_responses", "loads")),
@@ -422,6 +431,19 @@ def test_a_critical_finding_stops_after_everything_is_written(warehouse: Path, s
         "marts.fct_customer_base",
     }
     assert caught.value.result.errors == ()
+    # The next publication tells since when.
+    assert ("fct_orders", "Orders and their gross amount are those that were landed", "critical") in {
+        row[:3] for row in kept_results(warehouse, "fail")
+    }
+
+
+def kept_results(database: Path, status: str) -> list[tuple]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return connection.execute(
+            "select table_name, check_name, severity, observed, message, run_id, checked_at, as_of_date "
+            "from raw.check_results where status = ? order by all",
+            [status],
+        ).fetchall()
 
 
 def test_a_broken_check_is_no_finding_about_the_data(warehouse: Path, settings: Settings) -> None:
@@ -443,6 +465,9 @@ def test_a_broken_check_is_no_finding_about_the_data(warehouse: Path, settings: 
     assert counts["marts.fct_cohort_retention"].failed == 0
     # The one expectation of the mart that needs no such column has run.
     assert counts["marts.fct_cohort_retention"].expectations == 3
+    assert {row[0]: row[3] for row in kept_results(warehouse, "error")} == dict.fromkeys(
+        ("fct_cohort_retention", "rpt_onboarding"), "could not run"
+    )
 
 
 def test_nothing_to_validate_is_a_configuration_error(settings: Settings) -> None:
