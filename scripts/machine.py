@@ -32,7 +32,8 @@ def machine_error(settings: Settings, error: BaseException) -> MachineError | No
     if isinstance(error, MachineError):
         return None
     chain = list(_chain(error))
-    full = next((one for one in chain if _tells_of_full_disk(one)), None)
+    # The first cause: what was made of it may blame the file that was just read.
+    full = next((one for one in reversed(chain) if _tells_of_full_disk(one)), None)
     if full is not None:
         return MachineError(
             f"The disk is full: {_first_line(full)}\n{describe_space(settings)}\n"

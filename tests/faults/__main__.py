@@ -14,8 +14,10 @@ from pathlib import Path
 
 import click
 
+from tests.faults.full_disk import enter_namespace, fill, mount, random_fillings, why_no_disk
 from tests.faults.injection import why_impossible
 from tests.faults.kills import Trial, kill, random_trials
+from tests.faults.readers import disturb
 from tests.faults.stage import Stage
 from tests.faults.verdicts import ViolationError
 
@@ -106,7 +108,7 @@ def kill_command(minutes: float, seed: int, customers: int, work: Path | None, o
             try:
                 survived = kill(stage, trial, folder / "trial")
             except ViolationError:
-                say(f"To see it again: python -m tests.faults kill --customers {customers} --only {trial}")
+                say(f"Again: python -m tests.faults kill --customers {customers} --only {trial}")
                 raise
             for phase, point, seen in zip(survived.phases, survived.points, survived.readers, strict=True):
                 where = str(point) if point else "ended before"
@@ -115,6 +117,63 @@ def kill_command(minutes: float, seed: int, customers: int, work: Path | None, o
             orphan = f", {survived.retries} times told to wait" if survived.retries else ""
             say(f"{number} the next run: as undisturbed{orphan}")
         say(f"survived {counts.total()} kills: {dict(sorted(counts.items()))}")
+
+
+@cli.command("disk-full")
+@minutes_option
+@seed_option
+@customers_option
+@work_option
+@click.option("--only", metavar="STEP:fill:POINT", help="One filling again, as the report names it.")
+def disk_full_command(minutes: float, seed: int, customers: int, work: Path | None, only: str | None) -> None:
+    """Fill the disk during nights and single steps, and see that the message is clear and nothing is lost."""
+    reason = why_no_disk()
+    if reason:
+        raise click.ClickException(f"Not possible here: {reason}.")
+    enter_namespace()
+    with possible(), work_folder(work) as folder:
+        stage = prepared(folder, customers)
+        disk = mount(folder / "disk")
+        say(f"seed {seed}, {customers} customers")
+        end = time.monotonic() + minutes * 60
+        counts: Counter[str] = Counter()
+        trials = iter([Trial.parse(only)]) if only else random_fillings(stage, seed)
+        for number, trial in enumerate(trials, start=1):
+            if time.monotonic() > end and not only:
+                break
+            try:
+                filled = fill(stage, trial, disk, folder / "trial")
+            except ViolationError:
+                say(f"Again: python -m tests.faults disk-full --customers {customers} --only {trial}")
+                raise
+            where = str(filled.point) if filled.point else "ended before"
+            say(
+                f"{number} {trial.step}: phase {filled.phase}, {where}; exit code {filled.exit_code}; "
+                f"readers have {filled.readers}; the next run: as undisturbed"
+            )
+            if only:
+                say(filled.message)
+            counts[f"{trial.step}, exit code {filled.exit_code}"] += 1
+        say(f"survived {counts.total()} full disks: {dict(sorted(counts.items()))}")
+
+
+@cli.command("readers")
+@minutes_option
+@seed_option
+@customers_option
+@work_option
+def readers_command(minutes: float, seed: int, customers: int, work: Path | None) -> None:
+    """Read all the time while publications come, go, die half-way and are cleaned up."""
+    with possible(), work_folder(work) as folder:
+        stage = prepared(folder, customers)
+        say(f"seed {seed}, {customers} customers")
+        (folder / "trial").mkdir(exist_ok=True)
+        try:
+            counts = disturb(stage, folder / "trial", minutes, seed, say)
+        except ViolationError:
+            say(f"Again: python -m tests.faults readers --customers {customers} --seed {seed}")
+            raise
+        say(f"{dict(counts)}")
 
 
 if __name__ == "__main__":

@@ -169,18 +169,15 @@ class Injection:
 
 
 def spread(points: Sequence[Point], count: int) -> list[Point]:
-    """`count` of the points, of as many kinds (deed and place) as possible, in order; the same each time.
+    """`count` of the points, in order and from begin to end, the same each time.
 
-    Of each kind the first, then the last, then one in the middle.
+    Taken from the first, the last and a middle one of each kind (deed and place), so that a rename among a
+    thousand writes has its turn.
     """
     kinds: dict[tuple[str, str], list[Point]] = {}
     for point in points:
         kinds.setdefault((point.deed, point.place), []).append(point)
-    rounds = (0, -1, None)
-    chosen: dict[int, Point] = {}
-    for which in rounds:
-        for members in kinds.values():
-            point = members[len(members) // 2 if which is None else which]
-            if len(chosen) < count:
-                chosen.setdefault(point.number, point)
-    return sorted(chosen.values(), key=lambda point: point.number)
+    some = {one.number: one for of in kinds.values() for one in (of[0], of[len(of) // 2], of[-1])}
+    ordered = [some[number] for number in sorted(some)]
+    count = min(count, len(ordered))
+    return [ordered[place * (len(ordered) - 1) // max(count - 1, 1)] for place in range(count)]

@@ -98,14 +98,14 @@ def kill(stage: Stage, trial: Trial, work: Path) -> Survived:
             readers.append("nothing" if seen is None else "yesterday's" if seen == yesterday else "today's")
             if trial.action in ("group", "torn"):
                 require_free_lock(settings)
-        retries = _run_in_peace(command, settings)
-        _require_as_undisturbed(stage, trial.step, settings)
+        retries = run_in_peace(command, settings)
+        require_as_undisturbed(stage, trial.step, settings)
     finally:
         injection.end_orphans()
     return Survived(trial, tuple(phases), tuple(points), tuple(readers), retries)
 
 
-def _run_in_peace(command: list[str], settings: Settings) -> int:
+def run_in_peace(command: list[str], settings: Settings) -> int:
     """Run the step until it is not told that another run is at it; how many times it was told so."""
     deadline = time.monotonic() + ORPHAN_SECONDS
     retries = 0
@@ -119,7 +119,7 @@ def _run_in_peace(command: list[str], settings: Settings) -> int:
         time.sleep(1)
 
 
-def _require_as_undisturbed(stage: Stage, step: str, settings: Settings) -> None:
+def require_as_undisturbed(stage: Stage, step: str, settings: Settings) -> None:
     """The warehouse is as the step leaves it on an undisturbed night."""
     expected = stage.expected_first if step == "first-land" else stage.after
     require_free_lock(settings)

@@ -74,7 +74,8 @@ static void fill(void) {
 }
 
 static int is_ours(const char *path) {
-    return strncmp(path, root, root_length) == 0 && path[root_length] == '/' && strstr(path, "/dbt/logs/") == NULL;
+    return strncmp(path, root, root_length) == 0 && (path[root_length] == '/' || path[root_length] == 0) &&
+           strstr(path, "/dbt/logs/") == NULL;
 }
 
 /* Count a deed on `path`; 1 when it is to be done by half before the end. */
@@ -82,7 +83,7 @@ static int deed(const char *name, const char *path, size_t bytes) {
     uint64_t number = __atomic_add_fetch(&counter[0], 1, __ATOMIC_SEQ_CST);
     char line[PATH_MAX + 128];
     int length = snprintf(line, sizeof line, "%llu %d %s %s %zu\n", (unsigned long long)number, (int)getpid(), name,
-                          path + root_length + 1, bytes);
+                          path[root_length] ? path + root_length + 1 : ".", bytes);
     syscall(SYS_write, log_file, line, (size_t)length);
     if (number != strike_at)
         return 0;

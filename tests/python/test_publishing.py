@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -31,37 +29,7 @@ from scripts.publishing import (
     rollback_command,
 )
 from scripts.settings import Settings
-
-# Reads without pause what is published, and after each round tells the number of the publication it saw. Ends
-# when its input does. Any error, and any disagreement of the three parts, ends it with a traceback.
-READER = """
-import json, select, sys
-from pathlib import Path
-import duckdb
-
-published = Path(sys.argv[1])
-marts = ("dim_customers", "fct_customer_base", "fct_customer_retention_rate", "fct_revenue_concentration")
-
-def numbers(database, relations):
-    with duckdb.connect(database, read_only=True) as connection:
-        return {
-            number
-            for relation in relations
-            for number, in connection.execute(f"select publication_number from {relation}").fetchall()
-        }
-
-while not select.select([sys.stdin], [], [], 0)[0]:
-    # As a BI tool does: by the fixed name.
-    seen = numbers(str(published / "analytics.duckdb"), [f"marts.{mart}" for mart in marts])
-    assert len(seen) == 1, seen
-    # As a job does that wants all three from one publication.
-    one = published.resolve()
-    manifest = json.loads((one / "manifest.json").read_text())
-    in_tables = numbers(str(one / "analytics.duckdb"), [f"marts.{mart}" for mart in marts])
-    in_parquet = numbers(str(one / "analytics.duckdb"), [f"'{one}/parquet/{mart}.parquet'" for mart in marts])
-    assert in_tables == in_parquet == {manifest["batch_id"]}, (in_tables, in_parquet, manifest["batch_id"])
-    print(manifest["batch_id"], flush=True)
-"""
+from tests.faults.readers import reader
 
 
 def name(number: int) -> str:
@@ -78,24 +46,6 @@ def published_numbers(settings: Settings) -> set[int]:
     with duckdb.connect(str(settings.analytics_database), read_only=True) as connection:
         rows = connection.execute("select distinct publication_number from marts.dim_customers").fetchall()
     return {number for (number,) in rows}
-
-
-@contextmanager
-def reader(settings: Settings) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", READER, str(settings.published)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-        _, errors = process.communicate("\n")
-        assert process.returncode == 0, errors
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture
