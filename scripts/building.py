@@ -22,6 +22,14 @@ import click
 import duckdb
 
 from scripts.errors import CheckFailedError, ConfigurationError, LockedError, MachineError, TenureError
+from scripts.increments import (
+    MACROS,
+    computed_anew,
+    have_macros_changed,
+    macros_fingerprint,
+    read_fingerprints,
+    remember_macros,
+)
 from scripts.locking import DUCKDB_LOCK_MESSAGE, file_in_use_message, warehouse_lock
 from scripts.progress import LOGGER, is_live, show_live, start_logging
 from scripts.rules import check_rules
@@ -46,6 +54,7 @@ class BuildResult:
     """What a successful build did. `nodes` counts by kind, e.g. `{"model": 40, "seed": 6, "test": 310}`.
 
     `withheld_predictions` names the value models whose predictions the marts leave null, and why: no failure.
+    `computed_anew` names the incremental models that started over, since settings, code or macros changed.
     """
 
     nodes: dict[str, int]
@@ -53,6 +62,7 @@ class BuildResult:
     seconds: float
     log_file: Path
     withheld_predictions: tuple[str, ...] = ()
+    computed_anew: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,6 +179,17 @@ def build(
     log_file = dbt_log_path(settings) / ("console.log" if select is None else f"console-{select}.log")
     log_file.parent.mkdir(parents=True, exist_ok=True)
 
+    try:
+        former = read_fingerprints(settings.build_database)
+    except duckdb.IOException as error:
+        if DUCKDB_LOCK_MESSAGE in str(error):
+            raise LockedError(file_in_use_message(settings, str(error))) from error
+        raise
+    macros = macros_fingerprint(settings.project_root)
+    if have_macros_changed(former, macros) and not full_refresh:
+        LOGGER.info("build: macros, or the tools that run them, have changed: everything is computed anew")
+        full_refresh = True
+
     started = time.monotonic()
     exit_code, output = _run(
         build_dbt_command(settings, as_of=as_of, full_refresh=full_refresh, select=select),
@@ -186,7 +207,15 @@ def build(
         withheld = withheld_predictions(settings.build_database)
         for model in withheld:
             LOGGER.info("build: no predictions of %s", model)
-        return BuildResult(count_nodes(results), warnings, seconds, log_file, withheld)
+        present = read_fingerprints(settings.build_database)
+        anew = computed_anew(former, present)
+        if full_refresh:
+            anew = tuple(sorted(present.keys() - {MACROS}))
+        elif anew:
+            LOGGER.info("build: settings or code have changed, computed anew: %s", ", ".join(anew))
+        if present:
+            remember_macros(settings.build_database, macros)
+        return BuildResult(count_nodes(results), warnings, seconds, log_file, withheld, anew)
     if DUCKDB_LOCK_MESSAGE in output:
         raise LockedError(file_in_use_message(settings, output))
     failures = tuple(

@@ -1,65 +1,50 @@
-"""Incremental equals full: after daily deliveries the marts are those of `--full-refresh`, row for row."""
+"""Incremental equals full: whatever came, and whatever changed, the marts are those of `--full-refresh`."""
 
 from __future__ import annotations
 
-import shutil
+import re
 from pathlib import Path
 
 import pytest
-from warehouses import Warehouse, mart_differences
+import yaml
 
-from scripts.demo.company import generate
-from scripts.demo.deliveries import write_deliveries
-from scripts.demo.parameters import Parameters
+from scripts.settings import PROJECT_ROOT
+from tests.faults.month import EVENTS, nights
 
-
-def full_refresh_of(warehouse: Warehouse, folder: Path, *arguments: str) -> Warehouse:
-    """A copy of the warehouse, all of it built anew."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    copy = Warehouse(folder)
-    shutil.copytree(warehouse.settings.warehouse, copy.settings.warehouse)
-    copy.dbt("run", "--full-refresh", *arguments)
-    return copy
-
-
-def differences(one: Warehouse, other: Warehouse) -> dict[str, int]:
-    found = {}
-    for schema in ("staging", "intermediate", "marts"):
-        found |= mart_differences(one.settings.build_database, other.settings.build_database, schema)
-    # The note of what was built when is no result.
-    found.pop("incremental_state", None)
-    return found
+# What settings an incremental model may read: they are in the fingerprint of stg_settings, or, like
+# as_of_date, among what decides which customers are computed again.
+FINGERPRINTED = {"business_timezone", "reporting_currency", "exchange_rate_max_age_days", "as_of_date"}
 
 
 @pytest.mark.xdist_group("incremental")
-def test_a_week_of_deliveries_equals_a_full_refresh(tmp_path: Path) -> None:
-    """Late orders, changed orders, refunds of old orders, corrected files are among the deliveries."""
-    company = generate(Parameters(customers=120))
-    warehouse = Warehouse(tmp_path / "daily")
-    batches = []
-    for _, folder in write_deliveries(tmp_path / "deliveries", company):
-        batches.append(warehouse.land("demo", folder).batch_id)
-        warehouse.dbt("build", "--exclude-resource-type", "unit_test", "test")
-    assert len(batches) >= 7 and batches == sorted(set(batches))
+def test_after_daily_deliveries_the_marts_are_those_of_a_full_refresh(tmp_path: Path) -> None:
+    """Some days of `python -m tests.faults month`, several things a night: late and cancelled orders, deleted
+    customers, corrected rates, a new table, a changed rule, time zone, model and macro."""
+    found = list(nights(tmp_path, days=4, customers=120, seed=7, compare=lambda number: number in (2, 4)))
+    assert [night.differences for night in found] == [None, None, {}, None, {}]
+    assert {event for night in found for event in night.events} == {event.name for event in EVENTS}
+    # An increment is one: a night of orders and a few deletions does not compute everybody again.
+    assert 0 < found[1].touched_share < 0.5
+    assert found[4].computed_anew
 
-    # The increments really were increments: not every customer was computed again on the last day.
-    touched = warehouse.value(
-        f"select count(distinct customer_id) from raw.customer_changes where batch_id = {batches[-1]}"
+
+def test_incremental_models_read_no_setting_that_is_not_in_their_fingerprint() -> None:
+    """Rows computed by another value of it would stay as they are."""
+    sql = {path.stem: path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "models").rglob("*.sql")}
+    settings = set(yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"])
+    waiting = [name for name, text in sql.items() if "materialized='incremental'" in text]
+    assert len(waiting) >= 15
+    seen = set(waiting)
+    while waiting:
+        text = sql[waiting.pop()]
+        read = set(re.findall(r"\bsettings\.(\w+)", text)) & settings
+        assert read <= FINGERPRINTED, text[:200]
+        assert "var(" not in text
+        parents = set(re.findall(r"ref\('(\w+)'\)", text)) & sql.keys()
+        new = parents - seen - {"stg_settings", "int_settings"}
+        seen |= new
+        waiting += new
+    assert (
+        "concat(business_timezone, ' ', reporting_currency, ' ', exchange_rate_max_age_days)"
+        in sql["stg_settings"]
     )
-    everybody = warehouse.value("select count(distinct customer_id) from intermediate.int_customer_days")
-    assert 0 < touched < everybody / 2
-    state = dict(warehouse.rows("select model_name, batch_id from intermediate.incremental_state"))
-    assert state["int_customer_days"] == batches[-1] == state["stg_orders"]
-
-    assert differences(warehouse, full_refresh_of(warehouse, tmp_path / "full")) == {}
-
-    # In another time zone a shop clock tells other instants: everything is computed again, unasked.
-    instants = "select order_id, ordered_at from staging.stg_orders order by 1"
-    before = warehouse.rows(instants)
-    warehouse.dbt("run", "--vars", "{business_timezone: America/Los_Angeles}")
-    moved = full_refresh_of(
-        warehouse, tmp_path / "full", "--vars", "{business_timezone: America/Los_Angeles}"
-    )
-    assert differences(warehouse, moved) == {}
-    assert warehouse.rows(instants) != before

@@ -16,10 +16,13 @@ from scripts.settings import PROJECT_ROOT, Settings
 
 
 class Warehouse:
-    """One warehouse in `folder`; what it runs must succeed, or the test fails with the output."""
+    """One warehouse in `folder`; what it runs must succeed, or the test fails with the output.
 
-    def __init__(self, folder: Path) -> None:
-        self.settings = Settings(folder / "wh")
+    `project` is the project that runs: a copy may be changed on the way.
+    """
+
+    def __init__(self, folder: Path, project: Path = PROJECT_ROOT) -> None:
+        self.settings = Settings(folder / "wh", project)
 
     def land(self, source: str, data: Path) -> LandingResult:
         """Land what is new."""
@@ -62,10 +65,14 @@ class Warehouse:
         ((value,),) = self.rows(sql, published)
         return value
 
-    @staticmethod
-    def _run(command: list[str], environment: dict[str, str], succeeds: bool) -> str:
+    def _run(self, command: list[str], environment: dict[str, str], succeeds: bool) -> str:
         done = subprocess.run(
-            command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False
+            command,
+            cwd=self.settings.project_root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         output = done.stdout + done.stderr
         assert (done.returncode == 0) is succeeds, output[-6000:]
