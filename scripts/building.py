@@ -186,7 +186,7 @@ def build(
             raise LockedError(file_in_use_message(settings, str(error))) from error
         raise
     macros = macros_fingerprint(settings.project_root)
-    if have_macros_changed(former, macros) and not full_refresh:
+    if select is None and have_macros_changed(former, macros) and not full_refresh:
         LOGGER.info("build: macros, or the tools that run them, have changed: everything is computed anew")
         full_refresh = True
 
@@ -204,6 +204,8 @@ def build(
         warnings = tuple(_describe(settings, result) for result in results if result["status"] == "warn")
         for warning in warnings:
             LOGGER.warning("build: %s", warning)
+        if select is not None:
+            return BuildResult(count_nodes(results), warnings, seconds, log_file)
         withheld = withheld_predictions(settings.build_database)
         for model in withheld:
             LOGGER.info("build: no predictions of %s", model)

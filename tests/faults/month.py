@@ -180,7 +180,13 @@ def full_refresh_of(warehouse: Warehouse, folder: Path, *arguments: str) -> Ware
 
 
 def nights(
-    folder: Path, days: int, customers: int, seed: int, compare: Callable[[int], bool], tested: bool = False
+    folder: Path,
+    days: int,
+    customers: int,
+    seed: int,
+    compare: Callable[[int], bool],
+    events: tuple[Event, ...] = EVENTS,
+    tested: bool = False,
 ) -> Iterator[Night]:
     """The first night, and one a day after it; the events are spread over them.
 
@@ -190,13 +196,13 @@ def nights(
     company = generate(Parameters(customers=customers, seed=seed, days=days))
     project = copy_project(folder / "project")
     warehouse = Warehouse(folder / "daily", project)
-    happening = spread(EVENTS, days)
+    happening = spread(events, days)
     changes: list[Change] = [lambda delivery: shutil.rmtree(delivery / "tickets")]
     for number, (day, delivery) in enumerate(write_deliveries(folder / "deliveries", company)):
-        events = happening.get(number, ())
-        if TICKETS_APPEAR in events:
+        tonight = happening.get(number, ())
+        if TICKETS_APPEAR in tonight:
             changes.clear()
-        for event in events:
+        for event in tonight:
             changes += [event.delivery] if event.delivery else []
             if event.project:
                 event.project(project)
@@ -204,7 +210,7 @@ def nights(
             change(delivery)
         batch_id = warehouse.land(str(project / "sources/demo.yml"), delivery).batch_id
         shutil.rmtree(delivery)
-        must_start_over = {event.anew for event in events if event.anew}
+        must_start_over = {event.anew for event in tonight if event.anew}
         anew: tuple[str, ...] = ()
         if tested or must_start_over:
             anew = build(warehouse.settings).computed_anew
@@ -221,7 +227,7 @@ def nights(
             from raw.customer_changes
             """
         )
-        yield Night(day, tuple(event.name for event in events), touched / everybody, anew, found)
+        yield Night(day, tuple(event.name for event in tonight), touched / everybody, anew, found)
 
 
 def spread(events: tuple[Event, ...], days: int) -> dict[int, tuple[Event, ...]]:
@@ -235,6 +241,6 @@ def spread(events: tuple[Event, ...], days: int) -> dict[int, tuple[Event, ...]]
     """
     happening: dict[int, tuple[Event, ...]] = {}
     for place, event in enumerate(events, start=1):
-        night = max(1, place * days // len(events))
+        night = -(-place * days // len(events))
         happening[night] = (*happening.get(night, ()), event)
     return happening

@@ -139,6 +139,35 @@ def test_withheld_predictions_are_told_with_their_reasons(settings: Settings) ->
     )
 
 
+def test_other_macros_start_incremental_models_over(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """dbt does not tell a model of the macros it calls: without a full refresh old rows would stay."""
+    write_project(
+        settings,
+        customers="{{ config(materialized='incremental') }} select {{ wage() }} as customer_id "
+        "{% if is_incremental() %} where false {% endif %}",
+    )
+    query(
+        settings,
+        """
+        create schema intermediate;
+        create table intermediate.incremental_state as
+            select 'customers' as model_name, 1 as batch_id, null::date as as_of_date, 'code' as fingerprint
+        """,
+    )
+    macro = settings.project_root / "macros/wage.sql"
+    macro.parent.mkdir()
+    for wage, starts_over in ((1, True), (1, False), (2, True), (2, False)):
+        macro.write_text(f"{{% macro wage() %}} {wage} {{% endmacro %}}")
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            result = build(settings)
+        assert result.computed_anew == (("customers",) if starts_over else ())
+        assert ("everything is computed anew" in caplog.text) is starts_over
+        assert query(settings, "select customer_id from main.customers") == [(wage,)]
+
+
 def test_build_runs_models_and_data_tests(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TENURE_HASH_SALT", "pepper-and-salt")
     monkeypatch.chdir("/")
