@@ -17,6 +17,7 @@ import click
 from tests.faults.full_disk import enter_namespace, fill, mount, random_fillings, why_no_disk
 from tests.faults.injection import why_impossible
 from tests.faults.kills import Trial, kill, random_trials
+from tests.faults.month import nights
 from tests.faults.readers import disturb
 from tests.faults.stage import Stage
 from tests.faults.verdicts import ViolationError
@@ -174,6 +175,27 @@ def readers_command(minutes: float, seed: int, customers: int, work: Path | None
             say(f"Again: python -m tests.faults readers --customers {customers} --seed {seed}")
             raise
         say(f"{dict(counts)}")
+
+
+@cli.command("month")
+@click.option("--days", type=int, default=30, show_default=True, help="Nights after the first.")
+@seed_option
+@customers_option
+@work_option
+def month_command(days: int, seed: int, customers: int, work: Path | None) -> None:
+    """Daily deliveries with all that happens in a month: each night's marts against those of a full refresh."""
+    say(f"seed {seed}, {customers} customers, {days} nights after the first")
+    with work_folder(work) as folder:
+        compared = 0
+        for night in nights(folder, days, customers, seed, compare=lambda _: True, tested=True):
+            what = ", ".join(night.events) or "an ordinary day"
+            anew = f"; computed anew: {len(night.computed_anew)} models" if night.computed_anew else ""
+            say(f"{night.day} {what}: touched {night.touched_share:.0%} of the customers{anew}")
+            if night.differences:
+                say(f"VIOLATION: rows that differ from a full refresh: {night.differences}")
+                sys.exit(1)
+            compared += 1
+        say(f"{compared} nights, each equal to a full refresh, row for row")
 
 
 if __name__ == "__main__":
