@@ -37,6 +37,10 @@ _FORMAT_OF_EXTENSION = {
 DEFAULT_MAX_REJECT_SHARE = 0.05
 DEFAULT_EARLIEST_DATE = date(1990, 1, 1)
 DEFAULT_MAX_DAYS_AHEAD = 1
+# How long the SQL of one table may work on one file; more than any sane mapping needs.
+DEFAULT_MAX_MAPPING_MINUTES = 60.0
+_MOST_DAYS_AHEAD = 36_500
+_MOST_MINUTES = 7 * 24 * 60
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ class Adapter:
     max_reject_share: float
     earliest_date: date
     max_days_ahead: int
+    max_mapping_minutes: float
     business_timezone: str
     mappings: tuple[TableMapping, ...]
     quality_limits: QualityLimits = field(default_factory=QualityLimits)
@@ -179,18 +184,24 @@ def load_adapter(source: str, settings: Settings) -> Adapter:
     path = adapter_path(source, settings)
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{path}: byte {error.start} is not UTF-8: save the adapter in that encoding."
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise ConfigurationError(
-            f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}. "
-            "Put SQL that has a colon or a quote at its start in double quotes."
+            f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}. Indent with blanks, not "
+            "with tabs, and put SQL that has a colon or a quote at its start in double quotes."
         ) from error
-    if root is None:
+    except RecursionError:
+        raise ConfigurationError(f"{path}: is nested too deep to be an adapter.") from None
+    if root is None or (isinstance(root, yaml.ScalarNode) and not root.value.strip()):
         raise ConfigurationError(f"{path}: the adapter is empty.")
     return _adapter(_Node(path, "", root), path, project_variables(settings))
 
@@ -243,8 +254,11 @@ class _Node:
         return self.node.value
 
     def value(self) -> Any:
-        """The value as YAML understands it."""
-        return yaml.SafeLoader("").construct_object(self.node, deep=True)
+        """The value as YAML understands it; None if it does not fit its tag, as 2026-02-30 is no date."""
+        try:
+            return yaml.SafeLoader("").construct_object(self.node, deep=True)
+        except (ValueError, KeyError, yaml.YAMLError):
+            return None
 
     def typed(self, kind: type | tuple[type, ...], what: str) -> Any:
         value = self.value() if isinstance(self.node, yaml.ScalarNode) else None
@@ -292,6 +306,7 @@ _TOP_KEYS = (
     "max_days_ahead",
     "freshness",
     "drift",
+    "max_mapping_minutes",
     "tables",
 )
 _FILE_KEYS = ("files", "format", "encoding", "csv")
@@ -321,6 +336,7 @@ def _adapter(root: _Node, path: Path, declared: dict[str, Any]) -> Adapter:
         max_reject_share=share,
         earliest_date=read("earliest_date", _date, DEFAULT_EARLIEST_DATE),
         max_days_ahead=read("max_days_ahead", _days, DEFAULT_MAX_DAYS_AHEAD),
+        max_mapping_minutes=read("max_mapping_minutes", _minutes, DEFAULT_MAX_MAPPING_MINUTES),
         business_timezone=business_timezone,
         mappings=(),
         quality_limits=_quality_limits(entries),
@@ -344,6 +360,15 @@ def _days(node: _Node) -> int:
     value = node.typed(int, "a whole number of days")
     if value < 0:
         raise node.error("must not be negative.")
+    if value > _MOST_DAYS_AHEAD:
+        raise node.error(f"must not be above {_MOST_DAYS_AHEAD:,}.")
+    return value
+
+
+def _minutes(node: _Node) -> float:
+    value = float(node.typed((int, float), "a number of minutes"))
+    if not 0 < value <= _MOST_MINUTES:
+        raise node.error(f"{value:g} is not between 0 and {_MOST_MINUTES:,} minutes.")
     return value
 
 
@@ -391,7 +416,7 @@ def _date(node: _Node) -> date:
 
 
 def _variables(node: _Node, declared: dict[str, Any]) -> dict[str, str]:
-    if isinstance(node.node, yaml.ScalarNode) and node.value() is None:
+    if isinstance(node.node, yaml.ScalarNode) and node.node.tag == "tag:yaml.org,2002:null":
         # `vars:` whose members are all commented out, as `new-source` may write it.
         return {}
     result = {}
@@ -516,6 +541,10 @@ def _input(node: _Node, entries: dict[str, _Node]) -> Files | Postgres:
 def _pattern(node: _Node) -> str:
     pattern = node.text()
     parts = PurePosixPath(pattern)
+    if "\0" in pattern or not parts.parts or any("**" in part and part != "**" for part in parts.parts):
+        raise node.error(f"{pattern!r} is no pattern: `**` stands alone between slashes, as in a/**/*.csv.")
+    if parts.parts[-1] == "**":
+        raise node.error(f"{pattern!r} names folders; for the files in them write {pattern}/*.csv.")
     if parts.is_absolute() or ".." in parts.parts or "\\" in pattern:
         raise node.error(
             f"{pattern!r} must be relative to the data folder, with forward slashes and without `..`; "

@@ -24,12 +24,19 @@ import duckdb
 
 from scripts.adapters import Adapter, Files, Postgres, TableMapping, load_adapter, nearest, project_variables
 from scripts.check_results import COLUMNS as CHECK_RESULT_COLUMNS
-from scripts.contract import LANDING_COLUMNS, TABLES, Table, stored_name
+from scripts.contract import LANDING_COLUMNS, TABLES, Kind, Table, stored_name
 from scripts.errors import ConfigurationError, LandingError
 from scripts.locking import warehouse_lock
 from scripts.mapping import run_mapping
 from scripts.progress import LOGGER, start_logging
-from scripts.raw_rules import Limits, checked_select, cleaned_select, masked_phones
+from scripts.raw_rules import (
+    DECIMAL_COMMA,
+    Limits,
+    checked_select,
+    cleaned_select,
+    decimal_comma_sql,
+    masked_phones,
+)
 from scripts.reading import (
     EMAIL_PATTERN,
     Fingerprint,
@@ -41,6 +48,8 @@ from scripts.runs import sync, write_once
 from scripts.settings import Settings
 from scripts.sql import identifier, literal
 
+# The share of rejects is taken of at least so many rows: one bad row of nineteen would be more than 5 %.
+_SMALL_DELIVERY = 100
 # Either of them makes a company; every other table may be empty.
 MAIN_TABLES = ("orders", "subscriptions")
 
@@ -191,6 +200,7 @@ def _build_database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection.execute("set autoinstall_known_extensions = false")
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
         # What does not fit into memory must not lie about in the warehouse.
         connection.execute(f"set temp_directory = {literal(str(settings.scratch / 'spill'))}")
         yield connection
@@ -249,6 +259,12 @@ def find_files(folder: Path, files: Files, what: str) -> list[str]:
             for path in folder.glob(pattern)
             if not path.name.startswith(".") or Path(pattern).name.startswith(".")
         }
+        for file in matches:
+            if not _is_utf_8(file):
+                raise LandingError(
+                    f"{what}: the name of the file {file!a} in {folder} is not UTF-8, so nothing could be "
+                    "traced to it. Rename it."
+                )
         if not matches and not files.optional:
             # Enough to help; the folder may be a wrong one, and as big as a disk.
             some = islice((path for path in folder.rglob("*") if path.is_file()), 1000)
@@ -259,6 +275,15 @@ def find_files(folder: Path, files: Files, what: str) -> list[str]:
             )
         found |= matches
     return sorted(found, key=_natural)
+
+
+def _is_utf_8(name: str) -> bool:
+    """Whether the file system gave a name of proper text; other bytes come as lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass
@@ -488,7 +513,14 @@ class _Landing:
                 for name, source in mapping.joins.items()
             }
             mapped = run_mapping(
-                self.sandbox, mapping, self.adapter.path, unit.number, unit.source_file, loaded, joins
+                self.sandbox,
+                mapping,
+                self.adapter.path,
+                unit.number,
+                unit.source_file,
+                loaded,
+                joins,
+                self.adapter.max_mapping_minutes * 60,
             )
             unit.rows_read = mapped + loaded.broken
             if not unit.rows_read and unit.rows_before:
@@ -572,6 +604,7 @@ class _Landing:
             mapped = f"scratch.mapped.{identifier(table.name)}"
             checked = identifier(f"checked_{table.name}")
             run(f"create or replace temp table {checked} as {checked_select(table, mapped, limits)}")
+            self._judge_thousands(table, checked, mapped)
             self._judge_duplicates(table, checked)
             fields = ", ".join(
                 f"{literal(stored_name(column))}, {identifier(stored_name(column))}"
@@ -590,6 +623,33 @@ class _Landing:
     def _tables(units: list[_Unit]) -> list[Table]:
         names = {unit.table.name for unit in units}
         return [table for name, table in TABLES.items() if name in names]
+
+    def _judge_thousands(self, table: Table, checked: str, mapped: str) -> None:
+        """Reject 1.234 where the same column of the file has decimal commas: it may mean a thousand more."""
+        run = self.connection.execute
+        advice = literal("' may be thousands, as others of the file have a decimal comma: map it with ")
+        for column in table.columns:
+            if column.kind not in (Kind.DECIMAL, Kind.RATE):
+                continue
+            name = identifier(column.name)
+            if not run(
+                f"select 1 from {checked} where contains(_reason, {literal(f'{column.name} ')}) "
+                "and contains(_reason, ' has a decimal comma') limit 1"
+            ).fetchone():
+                continue
+            run(f"""
+                update {checked} as checked
+                set _reason = concat_ws('; ', _reason, {literal(column.name + " '")} || raw.{name}
+                    || {advice}
+                    || {literal(decimal_comma_sql(column.name))})
+                from ({cleaned_select(table, mapped)}) as raw
+                where raw._mapped_row = checked._mapped_row
+                    and regexp_full_match(raw.{name}, '[+-]?[0-9]{{1,3}}([.][0-9]{{3}})+')
+                    and checked._file in (
+                        select _file from ({cleaned_select(table, mapped)}) as others
+                        where regexp_full_match({name}, {literal(DECIMAL_COMMA)})
+                    )
+            """)
 
     def _judge_duplicates(self, table: Table, checked: str) -> None:
         """Of rows of one file with one key: all equal → the first is stored; else all are rejected."""
@@ -659,7 +719,10 @@ class _Landing:
             """,
             [table.name],
         ).fetchone()
-        if not read or rejected / read <= self.adapter.max_reject_share:
+        share = self.adapter.max_reject_share
+        if not read or rejected / read <= share:
+            return
+        if rejected <= share * _SMALL_DELIVERY and rejected * 2 < read:
             return
         # Reasons that differ in their values only are one.
         top = self.connection.execute(

@@ -13,13 +13,51 @@ from scripts.reading import EMAIL_PATTERN, PHONE_PATTERN
 from scripts.sql import identifier, literal
 
 # What counts as blank at the ends of a value: also the spaces that spreadsheets and web forms leave.
-_BLANKS = " \t\r\n\v\f\u00a0\u2007\u202f\u3000\u200b\ufeff"
+# and the marks that have no width.
+BLANKS = (
+    " \t\r\n\v\f\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028"
+    "\u2029\u202f\u205f\u3000\u200b\u200e\u200f\u2060\ufeff"
+)
+# What nobody sees: control characters, marks without width, marks of the reading direction.
+_UNSEEN = (
+    r"[\x{00}-\x{1F}\x{7F}-\x{9F}\x{AD}\x{61C}\x{180E}"
+    r"\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
+)
+# A number with a decimal comma, and whatever stands between its thousands.
+DECIMAL_COMMA = r"[+-]?[0-9][0-9.'\s\x{00A0}\x{202F}]*,[0-9]+"
+# What programs write where they have no value.
+_NO_VALUE = (
+    "null",
+    "(null)",
+    "<null>",
+    "[null]",
+    "\\n",
+    "n/a",
+    "#n/a",
+    "nan",
+    "<na>",
+    "nat",
+    "none",
+    "nil",
+    "undefined",
+    "-",
+    "--",
+    "–",
+    "—",
+    "?",
+    ".",
+)
+_WORDS = ", ".join(literal(word) for word in _NO_VALUE)
+# What a spreadsheet leaves of a long number, or of a formula that fails.
+_SPREADSHEET = r"[0-9]([.,][0-9]+)?[eE]\+[0-9]+|#(REF|NAME\?|VALUE|DIV/0|NUM|NULL)!?|##+"
+_QUOTED = r"'.*'|\".*\"|`.*`|‘.*’|“.*”|«.*»"
+_NESTED = r"\{.*\}|\[.*\]"
 _SHOWN_CHARACTERS = 40
 
 # The only ways to write a time that are read. DuckDB's own cast takes more, and drops offsets without a word.
 _NAIVE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?)?"
 # Area/City names are clear; EST, CST or IST mean several zones and are refused.
-_ZONE = r"(?:[zZ]|UTC|GMT|[+-]\d{2}(?::?\d{2}){0,2}|[A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)"
+_ZONE = r"(?:[zZ]|UTC|GMT|[+-](?:0\d|1[0-4])(?::?[0-5]\d){0,2}|[A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)"
 _ZONED = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ]\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?\s*" + _ZONE
 
 
@@ -62,8 +100,8 @@ def cleaned_select(table: Table, relation: str) -> str:
     DuckDB variable `salt` of the session.
     """
     trimmed = ", ".join(
-        f"nullif(trim({identifier(name)}, {literal(_BLANKS)}), '') as {identifier(name)}"
-        for name in table.column_names
+        f"nullif(trim({_composed(column)}, {literal(BLANKS)}), '') as {identifier(column.name)}"
+        for column in table.columns
     )
     cleaned = ", ".join(
         f"{_without_address(column)} as {identifier(stored_name(column))}" for column in table.columns
@@ -71,6 +109,12 @@ def cleaned_select(table: Table, relation: str) -> str:
     return f"""
         select _file, _source_row, _mapped_row, {cleaned}
         from (select _file, _source_row, rowid as _mapped_row, {trimmed} from {relation}) as trimmed"""
+
+
+def _composed(column: Column) -> str:
+    """Letters with accents as one character each: written as two, the same name would be another id."""
+    value = identifier(column.name)
+    return f"nfc_normalize({value})" if column.kind is Kind.TEXT else value
 
 
 def _without_address(column: Column) -> str:
@@ -188,6 +232,8 @@ def _rules(table: Table, limits: Limits) -> list[tuple[str, str]]:
         shown = f"{literal(name + ' ')} || {_quoted(text)}"
         if column.required:
             rules.append((f"{text} is null", literal(f"{name} is missing")))
+        if column.name.endswith("_id"):
+            rules += _id_rules(name, text, shown)
         if column.kind is not Kind.TEXT:
             rules.append(
                 (f"{text} is not null and {value} is null", f"{shown} || {_unconverted(column, text)}")
@@ -209,6 +255,38 @@ def _rules(table: Table, limits: Limits) -> list[tuple[str, str]]:
     return rules
 
 
+def _id_rules(name: str, text: str, shown: str) -> list[tuple[str, str]]:
+    """What no id is, though it is a text: each would make one customer of many, or two of one."""
+    first = f"regexp_extract({text}, {literal(_UNSEEN)})"
+    code = f"lpad(upper(to_base(unicode({first}), 16)), 4, '0')"
+    return [
+        (
+            f"regexp_matches({text}, {literal(_UNSEEN)})",
+            f"{shown} || ' has a character that cannot be seen (U+' || {code} || '): "
+            "two ids would look alike'",
+        ),
+        (f"lower({text}) in ({_WORDS})", f"{shown} || {_nullif_advice(name, text)}"),
+        (
+            f"regexp_full_match({text}, {literal(_SPREADSHEET)})",
+            f"{shown} || ' is what a spreadsheet makes of an id: export the column as text'",
+        ),
+        (
+            f"regexp_full_match({text}, {literal(_QUOTED)}, 's') and length({text}) > 1",
+            f"{shown} || ' stands in quotes: say which quote the file has, csv: {{quote: …}}'",
+        ),
+        (
+            f"regexp_full_match({text}, {literal(_NESTED)}, 's')",
+            f"{shown} || ' is not one value: map it to one of its fields'",
+        ),
+    ]
+
+
+def _nullif_advice(name: str, text: str) -> str:
+    before = literal(f" means that there is no value: map it with nullif({name}, '")
+    after = literal(f"'), the file's column in place of {name}")
+    return f"{before} || {text} || {after}"
+
+
 def _quoted(text: str) -> str:
     return (
         f"'''' || left({text}, {_SHOWN_CHARACTERS}) || "
@@ -217,6 +295,14 @@ def _quoted(text: str) -> str:
 
 
 def _unconverted(column: Column, text: str) -> str:
+    """The rest of the reason, as SQL, for a text that does not convert."""
+    return f"""case
+            when lower({text}) in ({_WORDS}) and lower({text}) <> 'nan'
+            then {_nullif_advice(column.name, text)}
+            else {_unreadable(column, text)} end"""
+
+
+def _unreadable(column: Column, text: str) -> str:
     if column.kind is Kind.BOOLEAN:
         return "' is neither true nor false'"
     if column.kind in (Kind.TIMESTAMP, Kind.DATE):
@@ -228,7 +314,7 @@ def _unconverted(column: Column, text: str) -> str:
     too_long = "when isfinite(try_cast({0} as double)) and not contains({0}, '_') then {1}"
     if column.kind is Kind.INTEGER:
         return f"case {too_long.format(text, literal(' is not a whole number'))} else ' is not a number' end"
-    comma = literal(r"[+-]?[0-9][0-9.'\s\x{00A0}\x{202F}]*,[0-9]+")
+    comma = literal(DECIMAL_COMMA)
     hint = literal(
         f" has a decimal comma: map it with {decimal_comma_sql(column.name)}, the file's column in place of "
         f"{column.name}"

@@ -14,6 +14,7 @@ import hashlib
 import io
 import re
 import shutil
+import stat
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,18 @@ _MAX_LINE_BYTES = 16 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 # What `source` calls the number of the row; reserved.
 SOURCE_ROW = "_source_row"
+# What DuckDB calls the number of a row of a Parquet file, while it is read.
+_PARQUET_ROW = "file_row_number"
+# How files begin that are no text.
+_SIGNATURES = {
+    b"\x1f\x8b": "gzip (`.gz`)",
+    b"PAR1": "Parquet (`.parquet`, or `format: parquet`)",
+    b"PK\x03\x04": "ZIP (as .xlsx is), which is not read: save it as CSV",
+}
+# Encodings in which nearly any bytes are text: they never fail, and a wrong one shows in the words only.
+_ONE_BYTE = re.compile(
+    r"cp(?!932|949|950|65001)\d+|iso8859.*|latin.*|koi8.*|mac.*|kz1048|ptcp154|hp_roman8|tis_620"
+)
 # An address as a person would recognise it: no spaces, one @, a dot in the domain. Generous, for privacy.
 # Both Python and DuckDB (RE2) understand it.
 EMAIL_PATTERN = (
@@ -75,6 +88,8 @@ class Fingerprint:
 
     content_hash: str
     stat: tuple[int, int, int]
+    # Whether its last line has a line end; one that is cut off has none.
+    ends_line: bool = True
 
 
 def _stat(path: Path) -> tuple[int, int, int]:
@@ -123,30 +138,55 @@ def fingerprint(path: Path, name: str, file_format: str, encoding: str) -> Finge
     the byte offset, counted in the unpacked content, and the line).
     """
     with _file_errors(name):
-        if path.is_dir():
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             raise IsADirectoryError
-        stat = _stat(path)
-        if stat[1] == 0:
+        if not stat.S_ISREG(mode):
+            raise LandingError(
+                f"{name}: is no plain file but a pipe, a device or a socket. Deliver it as a file, or make "
+                "the pattern of `files:` leave it out."
+            )
+        status = _stat(path)
+        if status[1] == 0:
             raise LandingError(f"{name}: the file is empty (0 bytes). Deliver it again, or remove it.")
         with path.open("rb") as stream:
             hashing = _Hashing(stream)
             buffered = io.BufferedReader(hashing, _CHUNK_BYTES)
+            ends_line = True
             if file_format == "parquet":
                 while buffered.read(_CHUNK_BYTES):
                     pass
             elif path.suffix.lower() == ".gz":
                 with gzip.GzipFile(fileobj=buffered) as unpacked:
-                    _verify_encoding(unpacked, name, encoding)
+                    ends_line = _verify_encoding(unpacked, name, encoding)
             else:
-                _verify_encoding(buffered, name, encoding)
-    return Fingerprint(hashing.digest.hexdigest(), stat)
+                ends_line = _verify_encoding(buffered, name, encoding)
+    return Fingerprint(hashing.digest.hexdigest(), status, ends_line)
 
 
-def _verify_encoding(stream: IO[bytes], name: str, encoding: str) -> None:
+def _verify_encoding(stream: IO[bytes], name: str, encoding: str) -> bool:
+    """LandingError unless all of it is text in `encoding`; gives whether its last line has a line end."""
     decoder = codecs.getincrementaldecoder(encoding)()
+    is_one_byte = bool(_ONE_BYTE.fullmatch(codecs.lookup(encoding).name.replace("-", "_")))
+    as_utf_8 = codecs.getincrementaldecoder("utf-8")() if is_one_byte else None
+    first_beyond_ascii = 0
     offset = lines = 0
+    ends_line = True
     while True:
         chunk = stream.read(_CHUNK_BYTES)
+        if not offset:
+            for signature, what in _SIGNATURES.items():
+                if chunk.startswith(signature):
+                    raise LandingError(f"{name}: is no text but looks like {what}. Name and say what it is.")
+        if as_utf_8:
+            try:
+                as_utf_8.decode(chunk, final=not chunk)
+            except UnicodeDecodeError:
+                as_utf_8 = None
+            else:
+                if not first_beyond_ascii and not chunk.isascii():
+                    before = re.match(rb"[\x00-\x7f]*", chunk).group()
+                    first_beyond_ascii = lines + 1 + before.count(b"\n")
         try:
             decoded = decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
@@ -166,8 +206,16 @@ def _verify_encoding(stream: IO[bytes], name: str, encoding: str) -> None:
             )
         if not chunk:
             break
+        ends_line = decoded.endswith(("\n", "\r")) if decoded else ends_line
         offset += len(chunk)
         lines += chunk.count(b"\n")
+    if as_utf_8 and first_beyond_ascii:
+        # Text in another encoding is not UTF-8 by accident.
+        raise LandingError(
+            f"{name}: is UTF-8 (see line {first_beyond_ascii}), and the adapter says `encoding: {encoding}`: "
+            "its letters would come out wrong. Remove `encoding:`."
+        )
+    return ends_line
 
 
 def _open_binary(path: Path) -> BinaryIO:
@@ -209,6 +257,7 @@ class Sandbox:
         self._connection.execute("set autoinstall_known_extensions = false")
         self._connection.execute("set autoload_known_extensions = false")
         self._connection.execute("set TimeZone = 'UTC'")
+        self._connection.execute("set enable_progress_bar = false")
         self._connection.execute(f"set temp_directory = {literal(str(self.directory / 'spill'))}")
         self._connection.execute("create schema inputs")
         self._connection.execute("create schema mapped")
@@ -252,7 +301,7 @@ class Sandbox:
             elif file_format == "parquet":
                 loaded = self._load_parquet(link, name, number)
             else:
-                loaded = self._load_lines(link, name, number, as_json=file_format == "jsonl")
+                loaded = self._load_lines(link, name, number, file_format == "jsonl", taken.ends_line)
             if _stat(path) != taken.stat:
                 raise LandingError(
                     f"{name}: the file changed while it was read. Land again; better, deliver files under "
@@ -307,11 +356,14 @@ class Sandbox:
             self._read_csv(
                 path, table, "row_number() over ()", columns, delimiter, options.quote, options.header
             )
+            is_whole = not options.header or not self._has_header_again(table, columns)
         except duckdb.Error:
+            is_whole = False
+        if not is_whole:
             # Broken lines, or Windows and Unix line ends in one file. DuckDB can skip what it cannot read,
             # but reading in parallel it then loses good lines beside the broken ones, and their numbers.
             clean = self.directory / f"input{number}.clean.csv"
-            broken = _sift(path, clean, name, len(columns), delimiter, options)
+            broken = _sift(path, clean, name, columns, delimiter, options)
             self._record_broken(number, broken)
             try:
                 self._read_csv(clean, table, SOURCE_ROW, (SOURCE_ROW, *columns), ",", '"', False)
@@ -321,6 +373,14 @@ class Sandbox:
                 ) from error
             return LoadedInput((table,), columns, self._count_rows(table) + len(broken), len(broken), number)
         return LoadedInput((table,), columns, self._count_rows(table), number=number)
+
+    def _has_header_again(self, table: str, columns: tuple[str, ...]) -> bool:
+        """Whether a row says what the header says, as in files that were put together from several."""
+        # The first names tell; `_sift` compares all of them.
+        same = " and ".join(
+            f"lower(trim({identifier(column)})) = {literal(column.lower())}" for column in columns[:8]
+        )
+        return bool(self._connection.execute(f"select 1 from {table} where {same} limit 1").fetchone())
 
     def _read_csv(
         self,
@@ -373,6 +433,8 @@ class Sandbox:
         table = f"inputs.{identifier(str(number))}"
         scan = f"read_parquet({literal(str(path))}, file_row_number = true, hive_partitioning = false)"
         try:
+            # DuckDB would give the second of two columns of one name another one.
+            _header(self._parquet_columns(path), name)
             self._connection.execute(
                 f"create table {table} as "
                 f"select file_row_number + 1 as {SOURCE_ROW}, * exclude (file_row_number) from {scan}"
@@ -385,6 +447,23 @@ class Sandbox:
             ) from error
         return self._loaded(number)
 
+    def _parquet_columns(self, path: Path) -> list[str]:
+        """The names of the columns themselves, not of what is nested in them, as the file has them."""
+        nodes = self._connection.execute(
+            f"select name, coalesce(num_children, 0) from parquet_schema({literal(str(path))})"
+        ).fetchall()
+        names: list[str] = []
+        # The tree in pre-order, from its root: how many nodes of each level are still to come.
+        open_nodes = [nodes[0][1]]
+        for name, children in nodes[1:]:
+            while open_nodes[-1] == 0:
+                open_nodes.pop()
+            open_nodes[-1] -= 1
+            if len(open_nodes) == 1:
+                names.append(name)
+            open_nodes.append(children)
+        return names
+
     def _loaded(self, number: int) -> LoadedInput:
         table = f"inputs.{identifier(str(number))}"
         columns = tuple(
@@ -392,7 +471,7 @@ class Sandbox:
         )
         return LoadedInput((table,), columns, self._count_rows(table), number=number)
 
-    def _load_lines(self, path: Path, name: str, number: int, as_json: bool) -> LoadedInput:
+    def _load_lines(self, path: Path, name: str, number: int, as_json: bool, ends_line: bool) -> LoadedInput:
         """One row per line that is not blank; `_source_row` is the number of the line."""
         table = f"inputs.{identifier(str(number))}"
         try:
@@ -407,16 +486,38 @@ class Sandbox:
                 f"{name}: cannot be read line by line: {without_addresses(first_line(error))}"
             ) from error
         self._connection.execute(f"delete from {table} where line is null or trim(line) = ''")
-        return self._json_table(table, name, number) if as_json else self._loaded(number)
+        return self._json_table(table, name, number, ends_line) if as_json else self._loaded(number)
 
-    def _json_table(self, table: str, name: str, number: int) -> LoadedInput:
+    def _json_table(self, table: str, name: str, number: int, ends_line: bool) -> LoadedInput:
         """Split JSON objects into a text column per key. Digits stay as written, nested values stay JSON."""
         run = self._connection.execute
-        is_object = "case when json_valid(line) then json_type(line) = 'OBJECT' else false end"
+        self._require_json_lines(table, name)
+        # A NUL ends a text for many readers; of a key that stands twice one value would be lost.
+        run(f"""
+            create or replace table {table} as
+            select *, case
+                when not json_valid(line) then 'not a JSON object'
+                when json_type(line) <> 'OBJECT' then 'not a JSON object'
+                when len(json_keys(line)) > len(list_distinct(json_keys(line)))
+                then 'a key stands there twice'
+                when regexp_matches(line, '(?:^|[^\\\\])(?:\\\\\\\\)*\\\\u0000') then 'holds a NUL character'
+            end as fault
+            from {table}
+        """)
+        if not ends_line:
+            last = run(
+                f"select {SOURCE_ROW}, fault, line from {table} order by {SOURCE_ROW} desc limit 1"
+            ).fetchone()
+            if last and last[1] and last[2].lstrip().startswith("{"):
+                raise LandingError(
+                    f"{name}: line {last[0]}, the last one, is incomplete and has no line end: the file is "
+                    "cut off. Deliver it again."
+                )
+        is_object = "fault is null"
         run(
             f"""
             insert into inputs.broken
-            select ?, {SOURCE_ROW}, {SOURCE_ROW}, 'line ' || {SOURCE_ROW} || ': not a JSON object', line
+            select ?, {SOURCE_ROW}, {SOURCE_ROW}, 'line ' || {SOURCE_ROW} || ': ' || fault, line
             from {table} where not {is_object}
             """,
             [number],
@@ -454,6 +555,27 @@ class Sandbox:
             order by {SOURCE_ROW}
         """)
         return LoadedInput((table,), columns, self._count_rows(table) + broken, broken, number)
+
+    def _require_json_lines(self, table: str, name: str) -> None:
+        """LandingError if the file is JSON but not an object per line, or none at all."""
+        rows, objects = self._connection.execute(
+            f"select count(*), count(*) filter (starts_with(trim(line), '{{') and json_valid(line)) "
+            f"from {table}"
+        ).fetchone()
+        if not rows or objects:
+            return
+        first = self._connection.execute(f"select min_by(trim(line), {SOURCE_ROW}) from {table}").fetchone()[
+            0
+        ]
+        if first.startswith("["):
+            what = "is a JSON array"
+        elif first.startswith("{"):
+            what = "has JSON objects that go over several lines, or none that is whole"
+        else:
+            what = "has not one JSON object"
+        raise LandingError(
+            f"{name}: {what}, and one object per line is expected (jq -c '.[]' makes lines of an array)."
+        )
 
     def load_postgres(self, source: Postgres) -> tuple[LoadedInput, str]:
         """Fetch a relation whole; gives the input and the hash of its content, in whatever order it came."""
@@ -515,7 +637,7 @@ def _header(fields: list[str], name: str) -> tuple[str, ...]:
                 f"{name}: two columns are called {column!r} (column {place} is the second; case does not "
                 "count). Rename one where the file is made."
             )
-        if key == SOURCE_ROW:
+        if key in (SOURCE_ROW, _PARQUET_ROW):
             raise LandingError(f"{name}: the column name {column!r} is reserved for the number of the row.")
         seen[key] = column
     return columns
@@ -548,13 +670,15 @@ class _Remembering:
 
 
 def _sift(
-    path: Path, clean: Path, name: str, width: int, delimiter: str, options: CsvOptions
+    path: Path, clean: Path, name: str, columns: tuple[str, ...], delimiter: str, options: CsvOptions
 ) -> list[_BrokenLine]:
     """Write the good rows, each with its number, to `clean`; gives the broken ones.
 
     The careful way for files that the fast one refused; about a microsecond per value. LandingError for a
     quote that is never closed, since it swallows the rows after it, and for a file that ends in half a row.
     """
+    width = len(columns)
+    header = [column.casefold() for column in columns]
     broken: list[_BrokenLine] = []
     previous = csv.field_size_limit(_MAX_LINE_BYTES)
     try:
@@ -580,6 +704,11 @@ def _sift(
                 except StopIteration:
                     return broken
                 except csv.Error as error:
+                    if "field limit" in str(error) and len(lines.taken) == 1:
+                        raise LandingError(
+                            f"{name}: line {line} has a value longer than {_MAX_LINE_BYTES >> 20} MB, which "
+                            "no value is: a line end or a quote is missing. Export it again."
+                        ) from error
                     if len(lines.taken) > 1 or "end of data" in str(error) or "field limit" in str(error):
                         raise LandingError(
                             f"{name}: line {line}: a quote ({options.quote}) opened here is not closed "
@@ -595,6 +724,8 @@ def _sift(
                     is_short = len(fields) < width
                     if len(fields) != width and (fields or width > 1):
                         reason = f"{len(fields)} columns, expected {width}"
+                    elif options.header and [field.strip().casefold() for field in fields] == header:
+                        reason = "the header once more"
                 row += 1
                 content = "".join(lines.taken)
                 if reason is None:
