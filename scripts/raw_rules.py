@@ -217,8 +217,15 @@ def _converted(column: Column, value: str, limits: Limits) -> str:
 
 
 def _number(value: str, sql_type: str) -> str:
-    # DuckDB would read 1_000.
-    return f"case when not contains({value}, '_') then try_cast({value} as {sql_type}) end"
+    # DuckDB would read 1_000 and 2e4., and round 6e-17 up to 0.0001: exponents take the way over more digits.
+    wide = "decimal(38, 20)" if sql_type == Kind.RATE.value else "decimal(38, 12)"
+    exponent = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+"
+    return f"""case
+            when contains({value}, '_') then null
+            when not contains(lower({value}), 'e') then try_cast({value} as {sql_type})
+            when regexp_full_match({value}, {literal(exponent)})
+            then try_cast(try_cast({value} as {wide}) as {sql_type})
+        end"""
 
 
 def _rules(table: Table, limits: Limits) -> list[tuple[str, str]]:

@@ -225,7 +225,7 @@ def pattern_out_of_the_folder(shop: Shop, draw: Random) -> Expected:
 def pattern_that_is_none(shop: Shop, draw: Random) -> Expected:
     _good(shop, draw)
     shop.adapter(
-        _PLAIN.replace("orders*", draw.choice(["a**b", '"orders\\0*"', "'.'", "'./'", "**.csv", "a/**"]))
+        _PLAIN.replace("orders*", draw.choice(["a**b", '"orders\\0*"', "'.'", "'./'", "'**.csv'", "a/**"]))
     )
     return refused("shop.yml:3", "files")
 
