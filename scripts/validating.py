@@ -42,7 +42,8 @@ class ValidationFailedError(CheckFailedError):
         more = f"\n… and {len(stopping) - LISTED_FINDINGS} more." if len(stopping) > LISTED_FINDINGS else ""
         super().__init__(
             f"Validation stops the publication: {len(result.failures)} failed expectations, "
-            f"{len(result.errors)} checks that could not run.\n{listed}{more}\nEverything: {result.docs}"
+            f"{len(result.errors)} checks that could not run.\n{listed}{more}"
+            + (f"\nEverything: {result.docs}" if result.docs else "")
         )
 
 
@@ -136,7 +137,7 @@ def check_freshness(settings: Settings, run_id: str, now: datetime | None = None
             suites=tuple(results),
             findings=tuple(findings),
             errors=tuple(errors),
-            docs=settings.data_docs / "index.html",
+            docs=None,
         )
     )
 

@@ -129,14 +129,14 @@ class SuiteResult:
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """All that a validation found; `docs` is the first page of the Data Docs."""
+    """All that a validation found; `docs` is the first page of the Data Docs, None if it wrote none."""
 
     run_id: str
     as_of: date | None
     suites: tuple[SuiteResult, ...]
     findings: tuple[Finding, ...]
     errors: tuple[CheckError, ...]
-    docs: Path
+    docs: Path | None
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -161,7 +161,7 @@ class ValidationResult:
         """For a run record, as JSON takes it."""
         return asdict(self) | {
             "as_of": self.as_of.isoformat() if self.as_of else None,
-            "docs": str(self.docs),
+            "docs": str(self.docs) if self.docs else None,
             "stops_publication": self.stops_publication,
         }
 

@@ -7,12 +7,14 @@ with check_results as (
 
 -- A night without news asks for the age of the rows alone; it does not tell which checks there are.
 full_validations as (
-    select max(checked_at) as checked_at from check_results where border = 'marts'
+    select max(checked_at) as checked_at
+    from check_results
+    where border = 'marts'
 ),
 
 judged as (
     select
-        check_results.*,
+        *,
         status in ('warn', 'fail', 'error') as is_finding,
         {{ days_between("cast('2000-01-01' as date)", 'cast(checked_at as date)') }} as day_number,
         row_number() over (
