@@ -183,7 +183,7 @@ def readers_command(minutes: float, seed: int, customers: int, work: Path | None
 @customers_option
 @work_option
 def month_command(days: int, seed: int, customers: int, work: Path | None) -> None:
-    """Daily deliveries with all that happens in a month: each night's marts against those of a full refresh."""
+    """Daily deliveries with all that happens in a month: each night's marts against a full refresh."""
     say(f"seed {seed}, {customers} customers, {days} nights after the first")
     with work_folder(work) as folder:
         compared = 0
