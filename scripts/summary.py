@@ -44,6 +44,12 @@ _CONCENTRATION = """
     where segment_type = 'all' and period_type = 'all'
 """
 
+# Only what passed its test on the last part of the history is there.
+_PREDICTED = """
+    select count(predicted_value_365_days), count(*), sum(predicted_value_365_days)
+    from marts.fct_customer_lifetime_value
+"""
+
 _OPEN_FINDINGS = """
     select
         count(*),
@@ -78,6 +84,9 @@ class Headlines:
     retention_rate: float | None
     retention_base: int | None
     top_20_percent_share: float | None
+    predicted_customers: int
+    known_customers: int
+    predicted_value: Decimal | None
 
 
 def summarize(settings: Settings) -> str:
@@ -110,6 +119,7 @@ def read_headlines(publication: Publication) -> Headlines:
         base = _one(connection, _BASE)
         retention = _one(connection, _RETENTION) or (None, None, None)
         concentration = _one(connection, _CONCENTRATION)
+        predicted = _one(connection, _PREDICTED)
     customers, active, customer_orders, guest_orders, customer_revenue, guest_revenue = (
         value or 0 for value in base
     )
@@ -125,6 +135,9 @@ def read_headlines(publication: Publication) -> Headlines:
         retention_rate=retention[1],
         retention_base=retention[2],
         top_20_percent_share=concentration[0],
+        predicted_customers=predicted[0],
+        known_customers=predicted[1],
+        predicted_value=predicted[2],
     )
 
 
@@ -153,6 +166,14 @@ def format_headlines(figures: Headlines, currency: str) -> list[tuple[str, str]]
     top = figures.top_20_percent_share
     share_of_best = "no complete period yet" if top is None else f"{_percent(top)} of revenue"
     lines.append(("Best 20 % of customers", share_of_best))
+    if figures.predicted_value is None:
+        expected = "no model has stood its test, see fct_clv_models"
+    else:
+        expected = (
+            f"{figures.predicted_value:,.2f} {currency} from {figures.predicted_customers:,} customers; of "
+            f"{figures.known_customers - figures.predicted_customers:,} nothing is said"
+        )
+    lines.append(("Expected in a year", expected))
     return lines
 
 

@@ -37,6 +37,12 @@ MARTS = """
             cast({number} as bigint) as publication_number
         from generate_series(date '2011-01-01', date '2011-03-01', interval 1 month) as r(m),
             unnest(['month', 'quarter']) as s(p);
+    create or replace table marts.fct_customer_lifetime_value as
+        select
+            'c' || i as customer_id,
+            cast(case when i < 3 then 100.25 end as decimal(28, 4)) as predicted_value_365_days,
+            cast({number} as bigint) as publication_number
+        from range(5) as r(i);
     create or replace table marts.fct_revenue_concentration as
         select
             'all' as period_type, cast(null as date) as period_start, 'all' as segment_type,

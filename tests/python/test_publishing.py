@@ -79,6 +79,7 @@ def test_what_readers_get(settings: Settings) -> None:
     assert sorted(table for table, _ in tables) == [
         "dim_customers",
         "fct_customer_base",
+        "fct_customer_lifetime_value",
         "fct_customer_retention_rate",
         "fct_revenue_concentration",
     ]
@@ -128,6 +129,7 @@ def test_published_files_are_read_only_and_nothing_else_lies_there(settings: Set
         "manifest.json",
         "parquet/dim_customers.parquet",
         "parquet/fct_customer_base.parquet",
+        "parquet/fct_customer_lifetime_value.parquet",
         "parquet/fct_customer_retention_rate.parquet",
         "parquet/fct_revenue_concentration.parquet",
     ]
@@ -366,7 +368,7 @@ def test_command_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> No
         assert str(settings.analytics_database) in outcome.stdout
     first, second = (publication.run_id for publication in list_publications(settings))
     listed = runner.invoke(rollback_command, ["--list"]).stdout.splitlines()
-    assert listed[0].startswith(f"* {second}  as of 2011-03-09  4 marts, 27 rows  from shop, batch 1")
+    assert listed[0].startswith(f"* {second}  as of 2011-03-09  5 marts, 32 rows  from shop, batch 1")
     assert listed[1].startswith(f"  {first}")
     outcome = runner.invoke(rollback_command)
     assert outcome.exit_code == 0

@@ -60,6 +60,9 @@ def test_figures_come_from_the_published_file(settings: Settings) -> None:
         retention_rate=pytest.approx(0.7),
         retention_base=50,
         top_20_percent_share=pytest.approx(0.746),
+        predicted_customers=3,
+        known_customers=5,
+        predicted_value=Decimal("300.75"),
     )
 
 
@@ -71,8 +74,8 @@ def test_a_month_in_which_nobody_could_lapse_is_no_headline(settings: Settings) 
 
 
 def test_summary_as_a_whole(settings: Settings) -> None:
-    assert summarize(settings).splitlines()[:11] == [
-        f"Published {RUN}, 4 marts from shop: {settings.analytics_database}",
+    assert summarize(settings).splitlines()[:12] == [
+        f"Published {RUN}, 5 marts from shop: {settings.analytics_database}",
         "",
         "  As of                    2011-03-09",
         "  Customers                43, of whom 23 active",
@@ -81,6 +84,7 @@ def test_summary_as_a_whole(settings: Settings) -> None:
         "    of guests              750.75 GBP (20.0 %) in 30 orders",
         "  Retention rate, 2011-02  70.0 % of 50 active at its start",
         "  Best 20 % of customers   74.6 % of revenue",
+        "  Expected in a year       300.75 GBP from 3 customers; of 2 nothing is said",
         # Of the delivery that a corrected one replaced, nothing.
         "  Rejected                 72 of 1,692 rows (4.3 %), see raw.rejects",
         "",
@@ -88,10 +92,13 @@ def test_summary_as_a_whole(settings: Settings) -> None:
 
 
 def test_what_the_data_does_not_say_is_told(settings: Settings) -> None:
-    young = Headlines(date(2011, 1, 5), 2, 2, 2, 0, Decimal(10), Decimal(0), None, None, None, None)
+    young = Headlines(
+        date(2011, 1, 5), 2, 2, 2, 0, Decimal(10), Decimal(0), None, None, None, None, 0, 2, None
+    )
     lines = dict(format_headlines(young, "EUR"))
     assert lines["Retention rate"] == "no complete month with a full window before it yet"
     assert lines["Best 20 % of customers"] == "no complete period yet"
+    assert lines["Expected in a year"] == "no model has stood its test, see fct_clv_models"
     assert "  of guests" not in lines
     lines = dict(format_headlines(replace(young, guest_orders=1, customer_revenue=Decimal(0)), "EUR"))
     assert lines["  of guests"] == "0.00 EUR in 1 order"
