@@ -86,10 +86,11 @@ class Injection:
 
     def __init__(self, work: Path, root: Path) -> None:
         self.root = root.resolve()
-        self._work = work
-        work.mkdir(parents=True, exist_ok=True)
-        self._counter = work / "counter"
-        self._log = work / "points"
+        # Two commands may share a folder of work; they must not count each other's points.
+        self._work = work / str(os.getpid())
+        self._work.mkdir(parents=True, exist_ok=True)
+        self._counter = self._work / "counter"
+        self._log = self._work / "points"
         self.ballast = self.root.parent / "ballast"
 
     @cached_property

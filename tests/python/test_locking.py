@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from filelock import lock_descriptor
 
+from scripts import building
 from scripts.errors import ConfigurationError, LockedError
 from scripts.locking import warehouse_lock
 from scripts.settings import PROJECT_ROOT, Settings
@@ -109,6 +110,21 @@ def test_lock_is_held_as_long_as_what_a_killed_holder_started(settings: Settings
         os.sched_yield()
     with warehouse_lock(settings, "build"):
         pass
+
+
+def test_dbt_inherits_the_lock(settings: Settings, tmp_path: Path) -> None:
+    program = (
+        "import os, sys\n"
+        "lock = os.stat(sys.argv[1])\n"
+        "for descriptor in range(3, 100):\n"
+        "    try:\n"
+        "        if os.path.samestat(os.fstat(descriptor), lock): print('inherited')\n"
+        "    except OSError: pass\n"
+    )
+    with warehouse_lock(settings, "build"):
+        command = [sys.executable, "-c", program, str(settings.lock_file)]
+        exit_code, output = building._run(command, dict(os.environ), tmp_path, tmp_path / "console.log")
+    assert (exit_code, output) == (0, "inherited\n")
 
 
 def is_held(settings: Settings) -> bool:

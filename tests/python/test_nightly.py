@@ -7,6 +7,7 @@ night makes of them. Publishing, locking and records are the real ones.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -165,6 +166,45 @@ def test_failing_step(
     assert current_publication(night.settings) == published
     with warehouse_lock(night.settings, "test"):
         pass
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_full_disk_is_no_defect(night: Night, capsys: pytest.CaptureFixture[str], step: str) -> None:
+    assert night.run() == 0
+    published = current_publication(night.settings)
+    night.batch_id = 2
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    night.replace(step, fail)
+    assert night.run() == 6
+    record = night.records()[-1]
+    assert (record["status"], record["exit_code"]) == ("failed", 6)
+    assert record["error"]["message"].startswith("The disk is full: ")
+    shown = capsys.readouterr()
+    assert "MB free of" in shown.err
+    assert "Traceback" not in shown.err
+    assert current_publication(night.settings) == published
+
+
+def test_full_disk_before_there_is_a_record(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("scripts.nightly.reserve_run_id", fail)
+    assert night.run() == 6
+
+
+def test_record_that_cannot_be_written_does_not_stop_the_night(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("scripts.nightly.write_json", fail)
+    assert night.run() == 0
+    assert current_publication(night.settings) is not None
 
 
 def test_what_a_check_found_is_kept_when_it_stops_the_night(night: Night) -> None:
