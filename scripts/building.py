@@ -85,12 +85,12 @@ class BuildFailedError(CheckFailedError):
 
 def dbt_target_path(settings: Settings) -> Path:
     """Where dbt keeps its compiled SQL, manifest and results."""
-    return settings.warehouse / "dbt" / "target"
+    return settings.dbt / "target"
 
 
 def dbt_log_path(settings: Settings) -> Path:
     """Where dbt's own log and the copy of its output lie."""
-    return settings.warehouse / "dbt" / "logs"
+    return settings.dbt / "logs"
 
 
 def build_dbt_command(

@@ -28,6 +28,7 @@ COMMANDS = {
     "validate": "scripts.validating",
     "publish": "scripts.publishing",
     "rollback": "scripts.publishing",
+    "forget": "scripts.forgetting",
     "demo-data": "scripts.demo_data",
     "new-source": "scripts.new_source",
     "benchmark": "scripts.benchmark",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from scripts.adapters import Adapter, Files, Postgres, TableMapping, load_adapte
 from scripts.check_results import COLUMNS as CHECK_RESULT_COLUMNS
 from scripts.contract import LANDING_COLUMNS, TABLES, Kind, Table, stored_name
 from scripts.errors import ConfigurationError, LandingError
+from scripts.forgotten import KINDS, REMAINDER_FILE, add_marks, mark, mark_sql, read_marks
 from scripts.locking import warehouse_lock
 from scripts.mapping import run_mapping
 from scripts.progress import LOGGER, start_logging
@@ -44,7 +44,8 @@ from scripts.reading import (
     Sandbox,
     fingerprint,
 )
-from scripts.runs import sync, write_once
+from scripts.runs import sync
+from scripts.salt import read_salt
 from scripts.settings import Settings
 from scripts.sql import identifier, literal
 
@@ -75,7 +76,8 @@ class TableCounts:
     """What one landing did to one table. read = accepted + rejected; accepted = stored + repeated.
 
     `files` were landed, `files_unchanged` skipped; `rows_added` are new or changed rows, `rows_removed` the
-    former rows of corrected files that went or changed.
+    former rows of corrected files that went or changed. `forgotten` rows, of customers who were forgotten,
+    were left out unread, as by a mapping's `where:`.
     """
 
     files: int = 0
@@ -88,6 +90,7 @@ class TableCounts:
     rejected: int = 0
     rows_added: int = 0
     rows_removed: int = 0
+    forgotten: int = 0
 
 
 @dataclass(frozen=True)
@@ -226,25 +229,6 @@ def _create_build_database(settings: Settings) -> None:
     sync(settings.warehouse)
 
 
-def _salt(settings: Settings) -> str:
-    """The salt of the e-mail hashes: TENURE_HASH_SALT, else the salt file, which the first run makes."""
-    salt = os.environ.get("TENURE_HASH_SALT")
-    if salt:
-        return salt
-    salt = secrets.token_hex(32)
-    try:
-        # On the disk before any hash made with it is.
-        write_once(settings.salt_file, salt + "\n", mode=0o600)
-    except FileExistsError:
-        salt = settings.salt_file.read_text(encoding="utf-8").strip()
-        if not salt:
-            raise ConfigurationError(
-                f"{settings.salt_file} is empty: restore it from a backup, or set TENURE_HASH_SALT. "
-                "With another salt all hashes change."
-            ) from None
-    return salt
-
-
 def _natural(name: str) -> list[tuple[int, int | str]]:
     """A sort key in which day-2 comes before day-10."""
     return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
@@ -303,10 +287,13 @@ class _Landing:
         self._inputs: dict[object, LoadedInput] = {}
         self._postgres_hashes: dict[Postgres, str] = {}
         self._found: dict[Files, list[str]] = {}
+        self._marks: frozenset[str] = frozenset()
+        self._new_marks: set[str] = set()
 
     def run(self) -> LandingResult:
         """Find what is new, read it, map it, check it, and only then change the warehouse."""
-        salt = _salt(self.settings)
+        salt = read_salt(self.settings)
+        self._marks = read_marks(self.settings, salt)
         ledger = self._ledger()
         units = self._find_units()
         self._identify(units, salt)
@@ -343,6 +330,8 @@ class _Landing:
         self.connection.execute(f"attach {literal(str(self.sandbox.database))} as scratch (read_only)")
         try:
             self._check(new, salt)
+            if self._new_marks:
+                add_marks(self.settings, salt, self._new_marks)
             batch_id, landed, changed = self._apply(new)
         finally:
             self.connection.execute("detach scratch")
@@ -352,6 +341,11 @@ class _Landing:
                 self.messages.append(
                     f"{name}: {count['rejected']:,} row{'' if count['rejected'] == 1 else 's'} rejected; "
                     "raw.rejects has the reasons"
+                )
+            if count["forgotten"]:
+                self.messages.append(
+                    f"{name}: {count['forgotten']:,} row{'' if count['forgotten'] == 1 else 's'} of "
+                    "forgotten customers left out: delete them where they come from"
                 )
         return LandingResult(self.adapter.name, batch_id, counts, tuple(self.messages), changed)
 
@@ -453,6 +447,7 @@ class _Landing:
 
     def _note_gone(self, units: list[_Unit], ledger: dict[tuple[str, str], _LedgerLine]) -> None:
         named = {(unit.table.name, unit.source_file) for unit in units}
+        named |= {(table, REMAINDER_FILE) for table in TABLES}
         for table in TABLES:
             gone = sorted(file for name, file in ledger if name == table and (name, file) not in named)
             if gone:
@@ -573,13 +568,13 @@ class _Landing:
             "create or replace temp table landing_files ("
             "_file integer, table_name varchar, source_file varchar, file_sequence bigint, "
             "content_hash varchar, mapping_hash varchar, rows_in_file bigint, rows_read bigint, "
-            "input integer)"
+            "input integer, rows_forgotten bigint default 0)"
         )
         run(
             "insert into landing_files select "
             "unnest(?::integer[]), unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::bigint[]), "
             "unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::bigint[]), unnest(?::bigint[]), "
-            "unnest(?::integer[])",
+            "unnest(?::integer[]), 0",
             [
                 [unit.number for unit in units],
                 [unit.table.name for unit in units],
@@ -599,12 +594,20 @@ class _Landing:
             from scratch.inputs.broken
             join landing_files using (input)
         """)
+        if self._marks:
+            run(
+                "create or replace temp table forgotten_marks as select unnest(?::varchar[]) as mark",
+                [sorted(self._marks)],
+            )
+            self._redact_broken_lines()
         for table in self._tables(units):
             LOGGER.info("Checking %s", table.name)
             mapped = f"scratch.mapped.{identifier(table.name)}"
             checked = identifier(f"checked_{table.name}")
             run(f"create or replace temp table {checked} as {checked_select(table, mapped, limits)}")
             self._judge_thousands(table, checked, mapped)
+            if self._marks:
+                self._leave_out_forgotten(table, checked, salt)
             self._judge_duplicates(table, checked)
             fields = ", ".join(
                 f"{literal(stored_name(column))}, {identifier(stored_name(column))}"
@@ -618,6 +621,65 @@ class _Landing:
                     using (_mapped_row)
             """)
             self._check_share(table)
+
+    def _redact_broken_lines(self) -> None:
+        """A line that is no row has no columns: any part of it may be the id of a forgotten customer."""
+        parts = r"""string_split_regex(content ->> 'line', '[,;|\t"''\s]+')"""
+        self.connection.execute(f"""
+            update landing_rejects set content = json_object('line', '[forgotten customer]')
+            where rowid in (
+                select id
+                from (
+                    select rowid as id, unnest({parts}) as part
+                    from landing_rejects
+                )
+                where {mark_sql("customer", "part")} in (select mark from forgotten_marks)
+            )
+        """)
+
+    def _leave_out_forgotten(self, table: Table, checked: str, salt: str) -> None:
+        """Take the rows of forgotten customers out of what was read; nobody was referred by one either."""
+        run = self.connection.execute
+
+        def marked(column: str, kind: str) -> str:
+            value = identifier(column)
+            return f"""{value} in (
+                select {value} from (select distinct {value} from {checked})
+                where {mark_sql(kind, value)} in (select mark from forgotten_marks)
+            )"""
+
+        conditions = [marked(column, kind) for column, kind in KINDS.items() if column in table.column_names]
+        if not conditions:
+            return
+        if "referred_by_customer_id" in table.column_names:
+            run(
+                f"update {checked} set referred_by_customer_id = null "
+                f"where {marked('referred_by_customer_id', 'customer')}"
+            )
+        run(
+            f"create or replace temp table left_out as select rowid as id from {checked} "
+            f"where {' or '.join(conditions)}"
+        )
+        if table.name == "orders":
+            # Their lines and refunds tell no customer.
+            new = {
+                mark(salt, "order", order_id)
+                for (order_id,) in run(
+                    f"select distinct order_id from {checked} where rowid in (select id from left_out) "
+                    "and order_id is not null"
+                ).fetchall()
+            } - self._marks
+            self._new_marks |= new
+            run("insert into forgotten_marks select unnest(?::varchar[])", [sorted(new)])
+        run(f"""
+            update landing_files set rows_read = rows_read - number, rows_forgotten = number
+            from (
+                select _file as file, count(*) as number from {checked}
+                where rowid in (select id from left_out) group by _file
+            ) as counted
+            where landing_files._file = counted.file
+        """)
+        run(f"delete from {checked} where rowid in (select id from left_out)")
 
     @staticmethod
     def _tables(units: list[_Unit]) -> list[Table]:
@@ -854,8 +916,9 @@ class _Landing:
 
     def _count(self, table: Table, checked: str, added: int, removed: int) -> dict[str, int]:
         """The counts of the table, with the proof that no row was lost on the way."""
-        files, in_files, read = self.connection.execute(
-            "select count(*), sum(rows_in_file), sum(rows_read) from landing_files where table_name = ?",
+        files, in_files, read, forgotten = self.connection.execute(
+            "select count(*), sum(rows_in_file), sum(rows_read), sum(rows_forgotten) from landing_files "
+            "where table_name = ?",
             [table.name],
         ).fetchone()
         accepted, repeated = self.connection.execute(
@@ -879,6 +942,7 @@ class _Landing:
             "rejected": rejected,
             "rows_added": added,
             "rows_removed": removed,
+            "forgotten": int(forgotten),
         }
 
     def _write_ledger(self, batch_id: int) -> None:
@@ -1008,6 +1072,7 @@ def counts_table(result: LandingResult) -> str:
         "accepted",
         "of them repeated",
         "rejected",
+        *(("forgotten",) if any(count.forgotten for count in result.tables.values()) else ()),
     )
     rows = [
         (
@@ -1022,7 +1087,8 @@ def counts_table(result: LandingResult) -> str:
                     count.accepted,
                     count.repeated,
                     count.rejected,
-                )
+                    count.forgotten,
+                )[: len(heads) - 1]
             ),
         )
         for name, count in result.tables.items()

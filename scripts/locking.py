@@ -22,6 +22,7 @@ from filelock import lock_descriptor
 
 from scripts.errors import ConfigurationError, LockedError
 from scripts.machine import machine_error
+from scripts.permissions import close_private, private
 from scripts.recovery import is_alive, recover
 from scripts.settings import Settings
 
@@ -58,12 +59,14 @@ def warehouse_lock(settings: Settings, purpose: str, run_id: str | None = None) 
     descriptor = _take(settings)
     try:
         holder = Holder(os.getpid(), socket.gethostname(), purpose, run_id, _now())
-        _write_holder(settings, holder)
-        try:
-            recover(settings, run_id)
-            yield holder
-        finally:
-            _holder_file(settings).unlink(missing_ok=True)
+        # What is made in the block is for its owner alone, unless it says otherwise.
+        with private():
+            _write_holder(settings, holder)
+            try:
+                recover(settings, run_id)
+                yield holder
+            finally:
+                _holder_file(settings).unlink(missing_ok=True)
     except Exception as error:
         if isinstance(error, duckdb.IOException) and DUCKDB_LOCK_MESSAGE in str(error):
             raise LockedError(file_in_use_message(settings, str(error))) from error
@@ -79,7 +82,7 @@ def _take(settings: Settings) -> int:
     """The descriptor that holds the lock, until it is closed here and in all that inherit it."""
     descriptor = None
     try:
-        settings.lock_file.parent.mkdir(parents=True, exist_ok=True)
+        close_private(settings)
         descriptor = os.open(settings.lock_file, os.O_RDWR | os.O_CREAT, 0o666)
         is_ours = lock_descriptor(descriptor, blocking=False)
     except OSError as error:

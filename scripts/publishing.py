@@ -13,6 +13,8 @@ import json
 import os
 import platform
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -25,6 +27,7 @@ import duckdb
 from scripts.contract import TABLES, stored_name
 from scripts.errors import CheckFailedError, ConfigurationError, TenureError
 from scripts.locking import DUCKDB_LOCK_MESSAGE, warehouse_lock
+from scripts.permissions import make_public
 from scripts.progress import LOGGER, show_live, start_logging
 from scripts.runs import new_run_id, run_order, sync, write_json
 from scripts.settings import Settings
@@ -132,6 +135,7 @@ def publish(
         )
     folder = publications_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
+    make_public(folder, writable=True)
     work = folder / f".{run_id}.making"
     final = folder / run_id
     if final.exists():
@@ -192,31 +196,51 @@ def tool_versions() -> dict[str, str]:
 
 def _write(settings: Settings, work: Path, run_id: str, fingerprint: str | None) -> dict[str, Any]:
     """Write the three parts into `work` and hold them against the build file; the manifest."""
-    database = work / "analytics.duckdb"
-    config = {
-        "autoinstall_known_extensions": "false",
-        "temp_directory": str(work / ".spill"),
-    }
-    with duckdb.connect(":memory:", config=config) as connection:
+    with _workshop(work) as connection:
         connection.execute(f"attach {literal(str(settings.build_database))} as build (read_only)")
-        connection.execute(
-            f"attach {literal(str(database))} as target (storage_version {literal(STORAGE_VERSION)})"
-        )
-        connection.execute("create schema target.marts")
-        marts = _read_marts(connection)
         origin = _read_origin(connection)
-        for number, mart in enumerate(marts, start=1):
-            show_live(f"  publish: {number} of {len(marts)}, {mart.name}")
-            _copy(connection, mart, work / "parquet" / f"{mart.name}.parquet")
-        connection.execute("detach target")
-    shutil.rmtree(work / ".spill", ignore_errors=True)
-
+        marts = _copy_marts(connection, work)
     manifest = {
         "run_id": run_id,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         **origin,
         "fingerprint": fingerprint,
         "tools": tool_versions(),
+        **_describe(work, marts),
+    }
+    _check(work, manifest)
+    write_json(work / "manifest.json", manifest)
+    return manifest
+
+
+@contextmanager
+def _workshop(work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that writes into `work` and leaves nothing else there."""
+    config = {"autoinstall_known_extensions": "false", "temp_directory": str(work / ".spill")}
+    with duckdb.connect(":memory:", config=config) as connection:
+        yield connection
+    shutil.rmtree(work / ".spill", ignore_errors=True)
+
+
+def _copy_marts(connection: duckdb.DuckDBPyConnection, work: Path) -> list[_Mart]:
+    """Write the marts of the attached database `build` as a database and as Parquet files."""
+    connection.execute(
+        f"attach {literal(str(work / 'analytics.duckdb'))} as target "
+        f"(storage_version {literal(STORAGE_VERSION)})"
+    )
+    connection.execute("create schema target.marts")
+    marts = _read_marts(connection)
+    for number, mart in enumerate(marts, start=1):
+        show_live(f"  publish: {number} of {len(marts)}, {mart.name}")
+        _copy(connection, mart, work / "parquet" / f"{mart.name}.parquet")
+    connection.execute("detach target")
+    return marts
+
+
+def _describe(work: Path, marts: list[_Mart]) -> dict[str, Any]:
+    """The part of the manifest that tells what was written."""
+    database = work / "analytics.duckdb"
+    return {
         "database": {"path": database.name, "bytes": database.stat().st_size, "sha256": _sha256(database)},
         "marts": {
             mart.name: {
@@ -227,9 +251,60 @@ def _write(settings: Settings, work: Path, run_id: str, fingerprint: str | None)
             for mart in marts
         },
     }
-    _check(work, manifest)
-    write_json(work / "manifest.json", manifest)
-    return manifest
+
+
+def rewrite(
+    settings: Settings,
+    publication: Publication,
+    run_id: str,
+    edit: Callable[[duckdb.DuckDBPyConnection], None],
+) -> Publication:
+    """Make a publication anew with `edit` done to its marts; the caller holds the warehouse's lock.
+
+    `edit` finds them as `build.marts`. Under another `run_id` the new one stands beside the former, and if
+    the former is the current one, readers are pointed to the new one in one step. Under the same it takes
+    its place, which is for publications that readers do not have; if the run dies just then, it is gone.
+    """
+    folder = publications_folder(settings)
+    work, final = folder / f".{run_id}.making", folder / run_id
+    shutil.rmtree(work, ignore_errors=True)
+    is_current = settings.published.resolve() == publication.path.resolve()
+    try:
+        (work / "parquet").mkdir(parents=True)
+        edited = work / "edited.duckdb"
+        shutil.copyfile(publication.path / "analytics.duckdb", edited)
+        with _workshop(work) as connection:
+            connection.execute(f"attach {literal(str(edited))} as build")
+            edit(connection)
+            marts = _copy_marts(connection, work)
+        edited.unlink()
+        manifest = publication.manifest | {
+            "run_id": run_id,
+            # The next night has to make it anew.
+            "fingerprint": None,
+            "personal_data_removed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            **_describe(work, marts),
+        }
+        _check(work, manifest)
+        write_json(work / "manifest.json", manifest)
+        _seal(work)
+        if run_id == publication.run_id:
+            remove(publication)
+        work.rename(final)
+    finally:
+        show_live("")
+        shutil.rmtree(work, ignore_errors=True)
+    if is_current:
+        _point_to(settings, final)
+    return Publication(run_id, final, manifest)
+
+
+def remove(publication: Publication) -> None:
+    """Remove a publication that no reader is pointed to."""
+    # Renamed first: half a publication must never look like one.
+    doomed = publication.path.with_name(f".{publication.run_id}.removing")
+    publication.path.rename(doomed)
+    shutil.rmtree(doomed)
 
 
 def _read_marts(connection: duckdb.DuckDBPyConnection) -> list[_Mart]:
@@ -378,12 +453,10 @@ def _sha256(path: Path) -> str:
 
 
 def _seal(folder: Path) -> None:
-    """Make the files read-only and see that they are on the disk before anybody is pointed at them."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            path.chmod(0o444)
+    """Open it to readers, read-only, and see that it is on the disk before anybody is pointed at it."""
+    for path in (*sorted(folder.rglob("*")), folder):
+        make_public(path, writable=path.is_dir())
         sync(path)
-    sync(folder)
 
 
 def _point_to(settings: Settings, publication: Path) -> None:
@@ -414,10 +487,7 @@ def _prune(settings: Settings, keep: int) -> None:
     for publication in candidates[: max(len(candidates) - keep, 0)]:
         if now - publication.path.stat().st_mtime < GRACE.total_seconds():
             continue
-        # Renamed first: half a publication must never look like one.
-        doomed = publication.path.with_name(f".{publication.run_id}.removing")
-        publication.path.rename(doomed)
-        shutil.rmtree(doomed)
+        remove(publication)
         LOGGER.info("publish: removed the old publication %s", publication.run_id)
 
 

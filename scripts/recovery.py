@@ -54,7 +54,7 @@ def _litter(settings: Settings) -> Iterator[Path]:
     yield from (settings.warehouse / "publications").glob(".*")
     yield from settings.warehouse.glob(".published.*")
     # Named after the process that writes them: a run that will be told of our lock writes a record before.
-    for pattern in (".lock.json.*", ".salt.*", "runs/.*"):
+    for pattern in (".lock.json.*", ".salt.*", ".forgotten.*", ".forgetting.json.*", "runs/.*"):
         for path in settings.warehouse.glob(pattern):
             pid = path.name.rpartition(".")[2]
             if not (pid.isdigit() and is_alive(int(pid))):

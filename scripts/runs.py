@@ -28,7 +28,8 @@ def new_run_id(settings: Settings, now: datetime | None = None) -> str:
 
 def reserve_run_id(settings: Settings, now: datetime | None = None) -> str:
     """A new run id with an empty record: two runs that start in one second without a lock get two names."""
-    settings.runs.mkdir(parents=True, exist_ok=True)
+    settings.warehouse.mkdir(parents=True, exist_ok=True)
+    settings.runs.mkdir(mode=0o700, exist_ok=True)
     while True:
         run_id = new_run_id(settings, now)
         with suppress(FileExistsError):

@@ -61,6 +61,21 @@ class Settings:
         return self.warehouse / ".salt"
 
     @property
+    def forgotten_file(self) -> Path:
+        """Salted hashes of the customers who were forgotten, mode 600, see scripts/forgotten.py."""
+        return self.warehouse / ".forgotten"
+
+    @property
+    def audit_file(self) -> Path:
+        """A line for each time customers were forgotten, mode 600; it says how many, not who."""
+        return self.warehouse / "forgotten.jsonl"
+
+    @property
+    def dbt(self) -> Path:
+        """dbt's target folder and logs."""
+        return self.warehouse / "dbt"
+
+    @property
     def scratch(self) -> Path:
         """Work files of a run in progress; whatever lies here between runs is litter."""
         return self.warehouse / ".scratch"
