@@ -370,6 +370,7 @@ class _Remover:
         for table in TABLES.values():
             self._delete(table)
         redacted = self._redact_texts() + self._redact_rejects()
+        self._redact_file_names()
         sql(
             f"insert into raw.customer_changes select {self.batch}, customer_id from touched "
             "where customer_id is not null group by customer_id order by customer_id"
@@ -554,6 +555,22 @@ class _Remover:
                     ).fetchone()
                     redacted += number
         return redacted
+
+    def _redact_file_names(self) -> None:
+        """A file that is called after a customer is another one from now on, should it come again."""
+        places = [
+            *((name, "_source_file") for name in TABLES),
+            ("loads", "source_file"),
+            ("rejects", "source_file"),
+        ]
+        for trace in self.case.traces:
+            named = f"select 1 from raw.loads where {_holds('source_file', trace)}"
+            if trace.is_distinct and self.sql(named).fetchone():
+                for table, column in places:
+                    self.sql(
+                        f"update raw.{identifier(table)} set {column} = {_redacted_sql(column, trace)} "
+                        f"where {_holds(column, trace)}"
+                    )
 
     def _redact_rejects(self) -> int:
         """Empty the rejected rows that tell of them. That rows were rejected stays, and by which rule."""

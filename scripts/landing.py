@@ -43,6 +43,7 @@ from scripts.reading import (
     LoadedInput,
     Sandbox,
     fingerprint,
+    without_addresses,
 )
 from scripts.runs import sync
 from scripts.salt import read_salt
@@ -252,7 +253,7 @@ def find_files(folder: Path, files: Files, what: str) -> list[str]:
         if not matches and not files.optional:
             # Enough to help; the folder may be a wrong one, and as big as a disk.
             some = islice((path for path in folder.rglob("*") if path.is_file()), 1000)
-            present = sorted(path.relative_to(folder).as_posix() for path in some)
+            present = sorted(without_addresses(path.relative_to(folder).as_posix()) for path in some)
             raise LandingError(
                 f"{what}: no file in {folder} matches {pattern!r}{nearest(pattern, present)} "
                 "Say `optional: true` if there may be none, or choose the folder with --data."
@@ -394,6 +395,11 @@ class _Landing:
                         f"{mapping.table.name}: no files ({', '.join(mapping.input.patterns)})"
                     )
             for unit in found:
+                if without_addresses(unit.source_file) != unit.source_file:
+                    raise LandingError(
+                        f"{name}: the file {without_addresses(unit.source_file)} has an e-mail address in "
+                        "its name, which would stand in every row and record: rename it. Nothing was changed."
+                    )
                 key = (mapping.table.name, unit.source_file)
                 if key in seen:
                     raise ConfigurationError(

@@ -21,7 +21,7 @@ from test_incremental import differences, full_refresh_of
 from warehouses import Warehouse
 
 from scripts import forgetting
-from scripts.errors import ConfigurationError
+from scripts.errors import ConfigurationError, LandingError
 from scripts.forgetting import Forgetting, _Case, forget, forget_command
 from scripts.forgotten import REMAINDER_FILE, add_marks, mark
 from scripts.landing import land
@@ -540,6 +540,26 @@ def test_whoever_was_forgotten_is_left_out_of_what_comes(company: Company) -> No
     # The order of somebody forgotten that was never seen before is known by now.
     salt = read_salt(company.settings)
     assert mark(salt, "order", "9") in company.settings.forgotten_file.read_text()
+
+
+def test_file_names_tell_nobody(company: Company) -> None:
+    company.orders("20,C1001,2026-01-09,9", "21,8,2026-01-09,9", name="orders_C1001.csv")
+    company.land()
+    remove(company, "C1001")
+    assert company.values("select _source_file from raw.orders where order_id = '21'") == [
+        "orders_[forgotten].csv"
+    ]
+    traces = [Trace("C1001", "id", "customer")]
+    # What the build drops is noted until it has.
+    assert {where.split(".")[-2] for where, _ in search(company.settings.warehouse, traces).found} == {
+        "customer_changes"
+    }
+    # The file comes again, under a name that is new now: nothing counts twice.
+    assert company.land().tables["orders"].forgotten == 1
+    assert company.values("select count(distinct _row_key) from raw.orders where order_id = '21'") == [1]
+    company.orders("30,8,2026-01-09,9", name="orders_ann@example.com.csv")
+    with pytest.raises(LandingError, match=r"orders_\[e-mail\].* has an e-mail address|\[e-mail\]"):
+        company.land()
 
 
 def test_an_address_stands_for_its_customer(company: Company) -> None:
