@@ -21,7 +21,7 @@ from scripts.sql import identifier, literal
 
 # Shorter than this, a run of letters and digits stands somewhere by accident.
 _DISTINCT_LENGTH = 5
-_CERTAIN_LENGTH = 20
+_CERTAIN_LENGTH = 15
 
 
 @dataclass(frozen=True)

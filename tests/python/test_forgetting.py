@@ -35,7 +35,7 @@ demo = pytest.mark.xdist_group("demo")
 
 # Opens what is published over and over, as readers do, until the file `stop` is there; prints what it saw.
 READER = """
-import sys, duckdb, pathlib
+import sys, time, duckdb, pathlib
 seen, stop = set(), pathlib.Path(sys.argv[2])
 while not stop.exists():
     with duckdb.connect(sys.argv[1], read_only=True) as connection:
@@ -43,6 +43,8 @@ while not stop.exists():
             "select count(*), sum(net_revenue), count(*) filter (customer_id = ?) > 0 from marts.fct_orders",
             [sys.argv[3]],
         ).fetchone())
+    # The machine is for the run.
+    time.sleep(0.05)
 print(len(seen), len({row[:2] for row in seen}), sorted(row[2] for row in seen))
 """
 
@@ -172,9 +174,9 @@ def test_no_trace_is_left_anywhere(scenario: Scenario) -> None:
     assert str(found).endswith("nothing found")
     assert found.tables > 150 and found.columns > 900
     # The search finds what is there: in the state before, all over the place.
-    there = [where for where, _ in search(scenario.before, traces).found]
+    there = {where for where, _ in search(scenario.before, traces).found}
     assert any("raw.orders" in where for where in there)
-    assert sum("publications/" in where and "fct_orders.parquet" in where for where in there) == 2
+    assert sum("fct_orders.parquet, main.parquet.customer_id" in where for where in there) == 2
     assert "runs/20260701T010000Z.json" in there
     # And without its help: as plain bytes, in every value of every table.
     for file in wh.rglob("*"):
@@ -186,8 +188,8 @@ def test_no_trace_is_left_anywhere(scenario: Scenario) -> None:
         for schema, table in connection.execute(
             "select schema_name, table_name from duckdb_tables()"
         ).fetchall():
-            for row in connection.execute(f"select * from {schema}.{table}").fetchall():
-                assert not any(scenario.person in str(value) for value in row), table
+            held = f"select count(*) from {schema}.{table} as t where contains(cast(t as varchar), ?)"
+            assert connection.execute(held, [scenario.person]).fetchone() == (0,), table
     assert not (wh / ".forgetting.json").exists()
 
 
@@ -198,7 +200,7 @@ def test_no_address_number_or_secret_is_written_anywhere(scenario: Scenario) -> 
     salt = settings.salt_file.read_text().strip()
     traces = [
         *(Trace(ADDRESS.format(place), f"address in {place}") for place in PLACES),
-        Trace(PHONE + "        ", "telephone number"),
+        Trace(PHONE, "telephone number"),
         Trace(PASSWORD, "password"),
         Trace(TOKEN, "environment"),
         Trace(salt, "salt"),
@@ -206,10 +208,8 @@ def test_no_address_number_or_secret_is_written_anywhere(scenario: Scenario) -> 
     assert all(trace.is_distinct for trace in traces)
     found = search(settings.warehouse, traces, skip=[settings.salt_file])
     assert str(found).endswith("nothing found")
-    assert {where for where, _ in search(scenario.data, traces[:7]).found} >= {
-        "customers/customers-2026-07-01.csv",
-        "orders/orders-2026-07-01.csv",
-    }
+    # The search finds all of them in what was delivered.
+    assert {what for _, what in search(scenario.data, traces).found} == {trace.what for trace in traces[:8]}
     ((comment,),) = scenario.warehouse.rows(
         "select comment from raw.survey_responses where response_id = 'Q900001'"
     )
