@@ -27,7 +27,7 @@ import click
 import duckdb
 
 from scripts.adapters import project_variables
-from scripts.building import as_of_option, build
+from scripts.building import as_of_option, build, refresh_data_quality
 from scripts.contract import LANDING_COLUMNS, TABLES, Kind, Table, stored_name
 from scripts.errors import CheckFailedError, ConfigurationError, TenureError
 from scripts.forgotten import KINDS, REMAINDER_FILE, add_marks, mark, read_marks
@@ -370,7 +370,7 @@ class _Remover:
         for table in TABLES.values():
             self._delete(table)
         redacted = self._redact_texts() + self._redact_rejects()
-        self._redact_file_names()
+        self._redact_notes()
         sql(
             f"insert into raw.customer_changes select {self.batch}, customer_id from touched "
             "where customer_id is not null group by customer_id order by customer_id"
@@ -556,16 +556,18 @@ class _Remover:
                     redacted += number
         return redacted
 
-    def _redact_file_names(self) -> None:
-        """A file that is called after a customer is another one from now on, should it come again."""
+    def _redact_notes(self) -> None:
+        """In the notes of landing and checks. A file that is called after a customer is another one now."""
         places = [
             *((name, "_source_file") for name in TABLES),
             ("loads", "source_file"),
             ("rejects", "source_file"),
         ]
+        if self.sql("select 1 from duckdb_tables() where table_name = 'check_results'").fetchone():
+            # What a check saw may be a value.
+            places += [("check_results", column) for column in ("observed", "expected", "message")]
         for trace in self.case.traces:
-            named = f"select 1 from raw.loads where {_holds('source_file', trace)}"
-            if trace.is_distinct and self.sql(named).fetchone():
+            if trace.is_distinct:
                 for table, column in places:
                     self.sql(
                         f"update raw.{identifier(table)} set {column} = {_redacted_sql(column, trace)} "
@@ -603,18 +605,17 @@ class _Remover:
         return len(rejected)
 
     def _write_ledger(self) -> None:
-        """What remains is a load of its own, which no delivery replaces."""
-        now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        """What remains is a load of its own, which no delivery replaces, and no delivery of today."""
         for name in REMAINS:
             self.sql(
                 f"""
                 insert into raw.loads
                 select
                     $2, (select max(source_name) from raw.loads), $3, $1, {_PLACE}, '', '',
-                    number, number, number, number, 0, 0, $4, true
+                    number, number, number, number, 0, 0, (select max(loaded_at) from raw.loads), true
                 from (select count(*) as number from raw.{identifier(name)} where _source_file = $1)
                 """,
-                [REMAINDER_FILE, self.batch, name, now],
+                [REMAINDER_FILE, self.batch, name],
             )
             self.sql(
                 "update raw.loads set is_current = false "
@@ -813,6 +814,7 @@ def _rebuild(settings: Settings, as_of: date | None) -> CheckFailedError | None:
     run_id = new_run_id(settings)
     try:
         validate(settings, run_id)
+        refresh_data_quality(settings, as_of)
         fingerprint = compute_fingerprint(settings, as_of)
         publish(settings, run_id, fingerprint=fingerprint, keep=len(list_publications(settings)) + 1)
     except CheckFailedError as error:
