@@ -17,19 +17,20 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 from small_company import NOW, Company
-from test_incremental import differences, full_refresh_of
 from warehouses import Warehouse
 
 from scripts import forgetting
 from scripts.errors import ConfigurationError, LandingError
 from scripts.forgetting import Forgetting, _Case, forget, forget_command
 from scripts.forgotten import REMAINDER_FILE, add_marks, mark
+from scripts.increments import macros_fingerprint, remember_macros
 from scripts.landing import land
 from scripts.locking import warehouse_lock
 from scripts.publishing import list_publications, publish, rollback
 from scripts.salt import hash_address, read_salt
 from scripts.settings import PROJECT_ROOT, Settings
 from scripts.traces import Trace, search
+from tests.faults.month import differences, full_refresh_of
 
 demo = pytest.mark.xdist_group("demo")
 
@@ -128,6 +129,8 @@ def scenario(
         row[0] for row in warehouse.rows(f"select order_id from raw.orders where customer_id = '{person}'")
     ]
     plant(data, person)
+    # What a build by Tenure would have noted: without it the next one computes everything anew.
+    remember_macros(settings.build_database, macros_fingerprint(PROJECT_ROOT))
     environment = pytest.MonkeyPatch()
     environment.setenv("SHOP_URL", f"postgresql://shop:{PASSWORD}@db.example.com/shop")
     environment.setenv("SOME_TOKEN", TOKEN)
