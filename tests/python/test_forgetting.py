@@ -321,6 +321,8 @@ def test_what_is_delivered_again_stays_out(scenario: Scenario, tmp_path: Path) -
     shutil.copytree(scenario.warehouse.settings.warehouse, settings.warehouse, symlinks=True)
     data = tmp_path / "data"
     shutil.copytree(scenario.data, data)
+    # What others write of him is known by no hash; it stays as it was redacted.
+    (data / "surveys/responses-2026-07-01.jsonl").unlink()
     with duckdb.connect() as connection:
         # Every file differs from what was landed, so every file is landed again.
         for file in data.rglob("*.parquet"):
