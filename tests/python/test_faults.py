@@ -97,12 +97,14 @@ def test_landing_killed_anywhere_is_whole_or_nothing(company: Company, tmp_path:
     after = {name: len(rows) for name, rows in raw_rows(undisturbed).items()}
     injection = Injection(tmp_path / "injection", settings.warehouse)
     seen = []
-    for point in spread(good.points, 6):
-        injection.run(land_command(company), point.number, "torn")
+    # Among them the making of the build file, of which DuckDB may leave one that it cannot open.
+    making = [point for point in good.points if point.path.endswith("build.duckdb")][:3]
+    for number in sorted({point.number for point in (*making, *spread(good.points, 5))}):
+        injection.run(land_command(company), number, "torn")
         require_free_lock(settings)
         rows = raw_rows(settings)
         seen.append("before" if rows == before else "after")
-        assert rows in (before, {}) or {name: len(of) for name, of in rows.items()} == after, point
+        assert rows in (before, {}) or {name: len(of) for name, of in rows.items()} == after, number
     assert "before" in seen, seen
     again = injection.run(land_command(company))
     assert again.exit_code == 0, again.stderr
@@ -152,7 +154,7 @@ def require_synced_before_shown(points: tuple[Point, ...]) -> None:
     ]
     written = {point.path: point.number for point in made if point.deed in ("write", "chmod")}
     synced = {point.path: point.number for point in points if point.deed == "sync" and point.number < shown}
-    assert len([path for path in written if path.endswith(".parquet")]) == 4
+    assert len([path for path in written if path.endswith(".parquet")]) >= 4
     late = [
         path for path, number in written.items() if synced.get(path, 0) < number and "/.manifest" not in path
     ]
