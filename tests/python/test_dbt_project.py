@@ -131,6 +131,16 @@ def test_currency_without_a_rate_stops_the_build_and_is_named(tmp_path: Path) ->
     warehouse.dbt("build", "--exclude-resource-type", "unit_test")
     (row,) = warehouse.rows("select net_revenue, lifecycle_stage, frequency_score from marts.dim_customers")
     assert row == (Decimal("0.64"), "new", 1)
+    # One customer of one day: nothing is predicted, and why not is said.
+    (row,) = warehouse.rows(
+        """
+        select model, model_reason, probability_alive, expected_orders_90_days, predicted_value_365_days,
+            lifetime_value
+        from marts.fct_customer_lifetime_value
+        """
+    )
+    reason = "orders: no fit: 0 days of history are too few: clv_minimum_history_days asks for 180"
+    assert row == ("none", reason, None, None, None, None)
     assert (
         warehouse.value("select count(*) from marts.fct_cohort_retention where retention_rate is not null")
         == 0
