@@ -25,6 +25,14 @@ def shared() -> Path:
     return folder
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that share a warehouse must run in one worker, or the suite takes twice as long."""
+    grouped = [item for item in items if item.get_closest_marker("xdist_group")]
+    if getattr(config.option, "loadgroup", False) and any("@" not in item.nodeid for item in grouped):
+        raise pytest.UsageError("pytest-xdist does not group tests with this pytest: pin an older one.")
+
+
 @dataclass(frozen=True)
 class PublishedResult:
     """A number of the literature, and how far from it we may be: its own rounding."""

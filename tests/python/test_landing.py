@@ -971,7 +971,7 @@ def test_mappings_do_not_see_the_salt(company):
 # -- no row is ever lost
 
 WORDS = st.sampled_from(
-    ["", "1", "2", "3", "-1", "1.5", "x", "2026-01-01", "2026-13-01", "a@b.vn", " 1 ", '"', "1,0"]
+    ["", "1", "2", "3", "-1", "1.5", "x", "2026-01-01", "2026-13-01", "a b", " 1 ", '"', "1,0"]
 )
 ROWS = st.lists(st.lists(WORDS, min_size=4, max_size=4), min_size=0, max_size=12)
 

@@ -155,6 +155,8 @@ def test_as_of_date_gives_what_a_run_on_that_day_gave(
     try:
         assert online_retail.value("select max(as_of_date) from marts.dim_months") == date(2011, 6, 30)
         differences = mart_differences(then.settings.build_database, online_retail.settings.build_database)
+        # What the checks found, night by night, is no part of the state of a day.
+        differences.pop("fct_data_quality", None)
         assert differences == {}
     finally:
         online_retail.dbt("run")

@@ -16,6 +16,7 @@ from scripts.building import BuildFailedError, build
 from scripts.errors import ConfigurationError
 from scripts.rules import check_rules, declared_rules
 from scripts.settings import PROJECT_ROOT, Settings
+from tests.faults.month import copy_project
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -24,16 +25,6 @@ def edit(file: Path, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert old in text, (file.name, old)
     file.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def copy_of_project(folder: Path) -> Path:
-    """The dbt project, with rule files of its own."""
-    for name in ("models", "macros", "seeds"):
-        shutil.copytree(PROJECT_ROOT / name, folder / name)
-    shutil.copytree(PROJECT_ROOT / "tests/dbt", folder / "tests/dbt")
-    for name in ("dbt_project.yml", "profiles.yml"):
-        shutil.copy(PROJECT_ROOT / name, folder / name)
-    return folder
 
 
 class Built:
@@ -56,7 +47,7 @@ class Built:
 def built(demo_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """One edit of each rule file, then what happens every night: no full refresh, and nothing landed."""
     folder = tmp_path_factory.mktemp("edited")
-    project = copy_of_project(folder / "project")
+    project = copy_project(folder / "project")
     seeds = project / "seeds"
     edit(seeds / "nps_bands.csv", "promoter,9,10\npassive,7,8", "promoter,8,10\npassive,7,7")
     edit(seeds / "loyalty_tiers.csv", "silver,250", "silver,60")
@@ -338,7 +329,7 @@ def test_a_message_has_an_end(rules: Path) -> None:
 def test_rules_that_contradict_each_other_stop_the_build(
     demo_warehouse: Warehouse, tmp_path: Path, file: str, old: str, new: str, message: str
 ) -> None:
-    project = copy_of_project(tmp_path / "project")
+    project = copy_project(tmp_path / "project")
     # What depends on a wrong rule is not built: the rule files alone are enough to see it.
     for path in (project / "models").iterdir():
         if path.is_dir():
@@ -356,7 +347,7 @@ def test_a_changed_view_is_computed_anew_by_what_is_incremental(
     demo_warehouse: Warehouse, tmp_path: Path
 ) -> None:
     """A rule may also be code: the rows of before must not outlive it, though nothing was landed."""
-    project = copy_of_project(tmp_path / "project")
+    project = copy_project(tmp_path / "project")
     edit(
         project / "models/intermediate/int_orders_valued.sql",
         "discount_amount > 0 as is_discounted",

@@ -13,6 +13,7 @@ import duckdb
 from scripts.building import dbt_environment, dbt_log_path, dbt_target_path
 from scripts.landing import LandingResult, land
 from scripts.settings import PROJECT_ROOT, Settings
+from tests.python import parse_cache
 
 
 class Warehouse:
@@ -34,9 +35,13 @@ class Warehouse:
             "DBT_TARGET_PATH": str(dbt_target_path(self.settings)),
             "DBT_LOG_PATH": str(dbt_log_path(self.settings)),
         }
-        return self._run(
+        parse_cache.take(self.settings)
+        output = self._run(
             [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments], environment, succeeds
         )
+        if "--vars" not in arguments:
+            parse_cache.keep(self.settings)
+        return output
 
     def night(self, source: str, data: Path, *options: str) -> str:
         """Run `python -m scripts nightly`; returns what it prints."""
@@ -52,6 +57,7 @@ class Warehouse:
             str(data),
             *options,
         ]
+        parse_cache.take(self.settings)
         return self._run(command, environment, succeeds=True)
 
     def rows(self, sql: str, published: bool = False) -> list[tuple[Any, ...]]:
