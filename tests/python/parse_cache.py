@@ -1,7 +1,7 @@
 """dbt reads the whole project anew for each warehouse, ten seconds of it: tests share what one has read.
 
-dbt keeps what it has parsed with a hash of the connection, of which only the path of the warehouse differs here.
-With that hash exchanged it goes on from there, and compares the project's files itself.
+dbt keeps what it has parsed with a hash of the connection, of which only the path of the warehouse differs
+here. With that hash exchanged it goes on from there, and compares the project's files itself.
 """
 
 from __future__ import annotations
