@@ -35,7 +35,7 @@ def test_plain_dbt_build_runs_every_unit_test_and_data_test(demo_warehouse: Ware
 
 def test_docs_and_tests_run_in_the_project_root(demo_warehouse: Warehouse) -> None:
     assert "Catalog written" in demo_warehouse.dbt("docs", "generate")
-    assert "ERROR=0" in demo_warehouse.dbt("test", "--exclude-resource-type", "unit_test")
+    assert "ERROR=0" in demo_warehouse.dbt("test", "--select", "staging", "dim_customers,test_type:data")
 
 
 def test_source_yaml_is_the_raw_contract() -> None:

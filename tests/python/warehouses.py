@@ -34,6 +34,7 @@ class Warehouse:
         environment = dbt_environment(self.settings, dict(os.environ)) | {
             "DBT_TARGET_PATH": str(dbt_target_path(self.settings)),
             "DBT_LOG_PATH": str(dbt_log_path(self.settings)),
+            "DBT_LOG_LEVEL_FILE": "none",
         }
         parse_cache.take(self.settings)
         output = self._run(

@@ -34,9 +34,10 @@ held as (
         'none' as billing_interval,
         customer_id,
         frequency as events,
-        expected_orders_holdout as expected_purchases,
+        -- Sums of decimals are exact: those of floating numbers differ with the order in which an engine adds.
+        cast(expected_orders_holdout as decimal(28, 9)) as expected_purchases,
         holdout_purchases as actual_purchases,
-        expected_revenue_holdout as expected_revenue,
+        cast(expected_revenue_holdout as {{ type_money() }}) as expected_revenue,
         holdout_net_revenue as actual_revenue
     from order_predictions
     where expected_orders_holdout is not null
@@ -50,28 +51,32 @@ held as (
         billing_interval,
         customer_id,
         renewals as events,
-        expected_renewed_months_holdout as expected_purchases,
+        cast(expected_renewed_months_holdout as decimal(28, 9)) as expected_purchases,
         holdout_renewed_months as actual_purchases,
-        expected_revenue_holdout as expected_revenue,
+        cast(expected_revenue_holdout as {{ type_money() }}) as expected_revenue,
         holdout_revenue as actual_revenue
     from subscription_predictions
     where is_running and expected_renewed_months_holdout is not null
 ),
 
--- Equal values share the mean of their ranks (Spearman).
+-- Equal values share the mean of their ranks (Spearman). Twice the distance of a rank from the mean of all is a whole
+-- number.
 ranked as (
     select
         *,
-        rank() over (
-            partition by model, segment_type, segment_value, billing_interval order by expected_purchases
-        )
-        + (count(*) over (partition by model, segment_type, segment_value, billing_interval, expected_purchases) - 1)
-        / 2.0 as expected_rank,
-        rank() over (
-            partition by model, segment_type, segment_value, billing_interval order by actual_purchases
-        )
-        + (count(*) over (partition by model, segment_type, segment_value, billing_interval, actual_purchases) - 1)
-        / 2.0 as actual_rank
+        {%- for rank in ['expected', 'actual'] %}
+            cast(
+                2 * rank() over (
+                    partition by model, segment_type, segment_value, billing_interval order by {{ rank }}_purchases
+                )
+                + count(*) over (
+                    partition by model, segment_type, segment_value, billing_interval, {{ rank }}_purchases
+                )
+                - count(*) over (partition by model, segment_type, segment_value, billing_interval)
+                - 2 as {{ dbt.type_bigint() }}
+            ) as {{ rank }}_rank
+            {{- ',' if not loop.last }}
+        {%- endfor %}
     from held
 ),
 
@@ -99,12 +104,14 @@ measured as (
         count(*) as customers,
         sum(expected_purchases) as expected_purchases,
         sum(actual_purchases) as actual_purchases,
-        avg(abs(expected_purchases - actual_purchases)) as mean_absolute_error,
-        -- Where all are expected, or do, the same there is no order to be right about.
-        case
-            when max(expected_rank) > min(expected_rank) and max(actual_rank) > min(actual_rank)
-                then corr(cast(expected_rank as {{ type_ratio() }}), cast(actual_rank as {{ type_ratio() }}))
-        end as rank_correlation,
+        sum(abs(expected_purchases - actual_purchases)) as absolute_error,
+        cast(sum(expected_rank * actual_rank) as {{ type_ratio() }})
+        - cast(sum(expected_rank) as {{ type_ratio() }}) * sum(actual_rank) / count(*) as rank_covariance,
+        cast(sum(expected_rank * expected_rank) as {{ type_ratio() }})
+        - cast(sum(expected_rank) as {{ type_ratio() }}) * sum(expected_rank) / count(*) as expected_rank_variance,
+        cast(sum(actual_rank * actual_rank) as {{ type_ratio() }})
+        - cast(sum(actual_rank) as {{ type_ratio() }}) * sum(actual_rank) / count(*) as actual_rank_variance,
+        min(expected_rank) < max(expected_rank) and min(actual_rank) < max(actual_rank) as has_order,
         -- Unknown of one is unknown of the sum.
         case when count(expected_revenue) = count(*) then sum(expected_revenue) end as expected_revenue,
         sum(actual_revenue) as actual_revenue
@@ -115,6 +122,11 @@ measured as (
 compared as (
     select
         *,
+        {{ ratio('absolute_error', 'customers') }} as mean_absolute_error,
+        -- Where all are expected, or do, the same there is no order to be right about.
+        case
+            when has_order then rank_covariance / sqrt(expected_rank_variance * actual_rank_variance)
+        end as rank_correlation,
         {{ ratio('expected_purchases - actual_purchases', 'actual_purchases') }} as purchase_bias,
         {{ ratio('expected_revenue - actual_revenue', 'actual_revenue') }} as revenue_bias,
         {{ ratio(
