@@ -122,13 +122,13 @@ def test_currency_without_a_rate_stops_the_build_and_is_named(tmp_path: Path) ->
     company.write("orders.csv", "id,customer,placed,amount,currency\n1,a,2026-01-05,100,JPY\n")
     company.land()
     warehouse = Warehouse(tmp_path)
-    output = warehouse.dbt("build", "--exclude-resource-type", "unit_test", succeeds=False)
+    output = warehouse.dbt("build", "--exclude-resource-type", "unit_test", "test", succeeds=False)
     assert "No exchange rate for JPY on 2026-01-05: add it to exchange_rates" in output
 
     # A Friday's rate holds over the week-end.
     company.write("rates.csv", "currency,day,rate\nJPY,2026-01-02,0.0064\n")
     company.land()
-    warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    warehouse.dbt("build", "--exclude-resource-type", "unit_test", "test")
     (row,) = warehouse.rows("select net_revenue, lifecycle_stage, frequency_score from marts.dim_customers")
     assert row == (Decimal("0.64"), "new", 1)
     # One customer of one day: nothing is predicted, and why not is said.
