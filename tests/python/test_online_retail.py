@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -13,13 +13,6 @@ import pytest
 from warehouses import Warehouse, mart_differences
 
 pytestmark = pytest.mark.xdist_group("online_retail")
-
-
-def published(shared: Path, oracle: str) -> dict[str, Decimal]:
-    with (shared / "oracles/published.csv").open(encoding="utf-8") as file:
-        return {
-            row["quantity"]: Decimal(row["value"]) for row in csv.DictReader(file) if row["oracle"] == oracle
-        }
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +27,10 @@ def lines(shared: Path) -> pd.DataFrame:
     return frame[known & sold]
 
 
-def test_customers_gross_and_cohorts_are_the_published_ones(online_retail: Warehouse, shared: Path) -> None:
-    oracle = published(shared, "online_retail")
+def test_customers_gross_and_cohorts_are_the_published_ones(
+    online_retail: Warehouse, published: dict[str, dict[str, Any]]
+) -> None:
+    oracle = published["online_retail"]
     assert (
         online_retail.value("select count(*) from marts.dim_customers where is_customer", True)
         == oracle["customers"]
