@@ -29,3 +29,9 @@
         end
     )
 {%- endmacro %}
+
+{#-
+    An end that may be open, as a date that can be compared: `open_end('active_until') > x`. Written as `active_until is
+    null or active_until > x`, a join is no plain conjunction, and DuckDB compares every row with every row.
+-#}
+{% macro open_end(date) -%} coalesce({{ date }}, cast('9999-12-31' as date)) {%- endmacro %}

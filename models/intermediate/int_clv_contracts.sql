@@ -87,7 +87,7 @@ switched as (
             and contracts.customer_id = periods.customer_id
             and contracts.billing_interval <> periods.billing_interval
             and contracts.ended_on >= periods.started_on
-            and (periods.ended_on is null or contracts.ended_on < periods.ended_on)
+            and contracts.ended_on < {{ open_end('periods.ended_on') }}
 ),
 
 termed as (

@@ -17,79 +17,122 @@ segment_values as (
     inner join {{ ref('int_settings') }} as settings on segment_values.segment_type = settings.clv_segment
 ),
 
-milestones as (
+first_purchases as (
+    select
+        customer_id,
+        min(activity_on) as first_purchase_on
+    from customer_days
+    where order_count > 0
+    group by customer_id
+),
+
+purchases as (
+    select
+        customer_days.customer_id,
+        customer_days.activity_on,
+        customer_days.order_count,
+        customer_days.counted_revenue,
+        customer_days.net_revenue,
+        first_purchases.first_purchase_on
+    from customer_days
+    inner join first_purchases on customer_days.customer_id = first_purchases.customer_id
+),
+
+histories as (
     select
         windows.window_name,
-        customer_days.customer_id,
+        purchases.customer_id,
         windows.observed_until,
         windows.holdout_until,
-        min(customer_days.activity_on) as first_purchase_on,
-        max(customer_days.activity_on) as last_purchase_on,
-        count(*) - 1 as frequency
-    from windows
-    inner join customer_days on windows.observed_until >= customer_days.activity_on
-    where customer_days.order_count > 0
-    group by windows.window_name, customer_days.customer_id, windows.observed_until, windows.holdout_until
-),
-
--- Gamma-Gamma looks at repeat purchases, and at those of a value: a free sample tells nothing of what he spends.
-repeat_values as (
-    select
-        milestones.window_name,
-        milestones.customer_id,
-        count(*) as valued_frequency,
-        cast(sum(customer_days.counted_revenue) / count(*) as {{ type_order_money() }}) as mean_repeat_value
-    from milestones
-    inner join customer_days
-        on
-            milestones.customer_id = customer_days.customer_id
-            and milestones.first_purchase_on < customer_days.activity_on
-            and milestones.observed_until >= customer_days.activity_on
-    where customer_days.order_count > 0 and customer_days.counted_revenue > 0
-    group by milestones.window_name, milestones.customer_id
-),
-
-holdout as (
-    select
-        milestones.customer_id,
-        sum(case when customer_days.order_count > 0 then 1 else 0 end) as holdout_purchases,
-        sum(customer_days.net_revenue) as holdout_net_revenue
-    from milestones
-    inner join customer_days
-        on
-            milestones.customer_id = customer_days.customer_id
-            and milestones.observed_until < customer_days.activity_on
-            and milestones.holdout_until >= customer_days.activity_on
-    group by milestones.customer_id
+        purchases.first_purchase_on,
+        max(
+            case
+                when purchases.order_count > 0 and purchases.activity_on <= windows.observed_until
+                    then purchases.activity_on
+            end
+        ) as last_purchase_on,
+        sum(
+            case when purchases.order_count > 0 and purchases.activity_on <= windows.observed_until then 1 else 0 end
+        ) - 1 as frequency,
+        -- Gamma-Gamma looks at repeat purchases, and at those of a value: a free sample tells nothing of what a
+        -- customer spends.
+        sum(
+            case
+                when
+                    purchases.order_count > 0
+                    and purchases.counted_revenue > 0
+                    and purchases.activity_on > purchases.first_purchase_on
+                    and purchases.activity_on <= windows.observed_until
+                    then 1
+                else 0
+            end
+        ) as valued_frequency,
+        sum(
+            case
+                when
+                    purchases.order_count > 0
+                    and purchases.counted_revenue > 0
+                    and purchases.activity_on > purchases.first_purchase_on
+                    and purchases.activity_on <= windows.observed_until
+                    then purchases.counted_revenue
+                else 0
+            end
+        ) as repeat_value,
+        sum(
+            case
+                when
+                    purchases.order_count > 0
+                    and purchases.activity_on > windows.observed_until
+                    and purchases.activity_on <= windows.holdout_until
+                    then 1
+                else 0
+            end
+        ) as holdout_purchases,
+        sum(
+            case
+                when
+                    purchases.activity_on > windows.observed_until
+                    and purchases.activity_on <= windows.holdout_until
+                    then purchases.net_revenue
+                else 0
+            end
+        ) as holdout_net_revenue
+    from purchases
+    inner join windows on purchases.first_purchase_on <= windows.observed_until
+    group by
+        windows.window_name,
+        purchases.customer_id,
+        windows.observed_until,
+        windows.holdout_until,
+        purchases.first_purchase_on
 ),
 
 final as (
     select
-        milestones.window_name,
-        milestones.customer_id,
+        histories.window_name,
+        histories.customer_id,
         cast(coalesce(segment_values.segment_type, 'all') as {{ dbt.type_string() }}) as segment_type,
         cast(coalesce(segment_values.segment_value, 'all') as {{ dbt.type_string() }}) as segment_value,
-        cast(milestones.frequency as {{ dbt.type_bigint() }}) as frequency,
-        {{ days_between('milestones.first_purchase_on', 'milestones.last_purchase_on') }} as recency_days,
-        {{ days_between('milestones.first_purchase_on', 'milestones.observed_until') }} as age_days,
-        cast(coalesce(repeat_values.valued_frequency, 0) as {{ dbt.type_bigint() }}) as valued_frequency,
-        coalesce(repeat_values.mean_repeat_value, 0) as mean_repeat_value,
+        cast(histories.frequency as {{ dbt.type_bigint() }}) as frequency,
+        {{ days_between('histories.first_purchase_on', 'histories.last_purchase_on') }} as recency_days,
+        {{ days_between('histories.first_purchase_on', 'histories.observed_until') }} as age_days,
+        cast(histories.valued_frequency as {{ dbt.type_bigint() }}) as valued_frequency,
+        coalesce(
+            cast(
+                histories.repeat_value / nullif(histories.valued_frequency, 0) as {{ type_order_money() }}
+            ),
+            0
+        ) as mean_repeat_value,
         case
-            when milestones.holdout_until is not null
-                then cast(coalesce(holdout.holdout_purchases, 0) as {{ dbt.type_bigint() }})
+            when histories.holdout_until is not null
+                then cast(histories.holdout_purchases as {{ dbt.type_bigint() }})
         end as holdout_purchases,
         case
-            when milestones.holdout_until is not null
-                then cast(coalesce(holdout.holdout_net_revenue, 0) as {{ type_money() }})
+            when histories.holdout_until is not null
+                then cast(histories.holdout_net_revenue as {{ type_money() }})
         end as holdout_net_revenue
-    from milestones
-    left join segment_values on milestones.customer_id = segment_values.customer_id
-    left join repeat_values
-        on
-            milestones.window_name = repeat_values.window_name
-            and milestones.customer_id = repeat_values.customer_id
-    left join holdout
-        on milestones.customer_id = holdout.customer_id and milestones.holdout_until is not null
+    from histories
+    left join segment_values on histories.customer_id = segment_values.customer_id
 )
 
 select * from final

@@ -104,11 +104,8 @@ held_out as (
             assigned.customer_id = periods.customer_id
             and {{ add_months('assigned.started_on', 'cast(assigned.begun_months + horizon.number as integer)') }}
             >= periods.started_on
-            and (
-                periods.ended_on is null
-                or {{ add_months('assigned.started_on', 'cast(assigned.begun_months + horizon.number as integer)') }}
-                < periods.ended_on
-            )
+            and {{ add_months('assigned.started_on', 'cast(assigned.begun_months + horizon.number as integer)') }}
+            < {{ open_end('periods.ended_on') }}
     where assigned.is_running
     group by assigned.customer_id
 ),
@@ -191,7 +188,7 @@ final as (
             when scored.is_calibration then cast(coalesce(held_out.holdout_revenue, 0) as {{ type_money() }})
         end as holdout_revenue
     from scored
-    left join held_out on scored.customer_id = held_out.customer_id and scored.is_calibration
+    left join held_out on scored.customer_id = held_out.customer_id
 )
 
 select * from final

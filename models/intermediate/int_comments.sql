@@ -68,7 +68,7 @@ subscription_values as (
         on
             comments.customer_id = periods.customer_id
             and periods.started_on <= comments.valued_on
-            and (periods.ended_on is null or periods.ended_on > comments.valued_on)
+            and {{ open_end('periods.ended_on') }} > comments.valued_on
     where periods.is_paid
     group by comments.comment_type, comments.comment_id
 ),

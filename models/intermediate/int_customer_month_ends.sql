@@ -48,7 +48,7 @@ paid_months as (
     inner join months
         on
             periods.started_on <= months.observed_until
-            and (periods.ended_on is null or periods.ended_on > months.month)
+            and {{ open_end('periods.ended_on') }} > months.month
 ),
 
 spine as (
@@ -105,7 +105,7 @@ observed as (
         on
             spine.customer_id = spells.customer_id
             and spells.active_from <= spine.observed_until
-            and (spells.active_until is null or spells.active_until > spine.observed_until)
+            and {{ open_end('spells.active_until') }} > spine.observed_until
 ),
 
 cumulated as (

@@ -85,7 +85,7 @@ standing as (
         on
             month_ends.customer_id = churn_spells.customer_id
             and churn_spells.began_on <= month_ends.observed_until
-            and (churn_spells.churned_on is null or churn_spells.churned_on > month_ends.observed_until)
+            and {{ open_end('churn_spells.churned_on') }} > month_ends.observed_until
 ),
 
 spine as (
@@ -270,12 +270,12 @@ joined as (
         on
             spine.customer_id = last_uses.customer_id
             and spine.month >= last_uses.month
-            and (last_uses.next_month is null or spine.month < last_uses.next_month)
+            and spine.month < {{ open_end('last_uses.next_month') }}
     left join scores
         on
             spine.customer_id = scores.customer_id
             and spine.observed_until >= scores.responded_on
-            and (scores.next_responded_on is null or spine.observed_until < scores.next_responded_on)
+            and spine.observed_until < {{ open_end('scores.next_responded_on') }}
             and scores.responded_on > {{ add_days('spine.observed_until', '-rules.nps_days') }}
     left join ticket_counts
         on spine.customer_id = ticket_counts.customer_id and spine.month = ticket_counts.month

@@ -51,7 +51,7 @@ closing as (
         on
             spine.customer_id = periods.customer_id
             and periods.started_on <= spine.observed_until
-            and (periods.ended_on is null or periods.ended_on > spine.observed_until)
+            and {{ open_end('periods.ended_on') }} > spine.observed_until
     group by spine.customer_id, spine.month
 ),
 

@@ -205,7 +205,7 @@ subscription_totals as (
         on
             events.customer_id = periods.customer_id
             and events.churned_on > periods.started_on
-            and (periods.ended_on is null or events.value_from < periods.ended_on)
+            and events.value_from < {{ open_end('periods.ended_on') }}
     group by events.churn_event_id
 ),
 
@@ -310,7 +310,7 @@ still_active as (
         on
             events.customer_id = activity_spells.customer_id
             and events.churned_on >= activity_spells.active_from
-            and (activity_spells.active_until is null or events.churned_on < activity_spells.active_until)
+            and events.churned_on < {{ open_end('activity_spells.active_until') }}
 ),
 
 coded as (

@@ -87,7 +87,7 @@ notices as (
         on
             health.customer_id = periods.customer_id
             and health.observed_until >= periods.started_on
-            and (periods.ended_on is null or periods.ended_on > health.observed_until)
+            and {{ open_end('periods.ended_on') }} > health.observed_until
     group by health.customer_id, health.month
     having min(case when periods.cancel_requested_on <= health.observed_until then 1 else 0 end) = 1
 ),

@@ -60,12 +60,27 @@ periods as (
     cross join settings
 ),
 
+-- Which comments a type holds.
+comment_sources as (
+    select
+        'survey' as comment_type,
+        'survey' as comment_source
+    union all
+    select
+        'cancellation' as comment_type,
+        'cancellation' as comment_source
+    union all
+    select
+        'all' as comment_type,
+        'survey' as comment_source
+    union all
+    select
+        'all' as comment_type,
+        'cancellation' as comment_source
+),
+
 comment_types as (
-    select 'survey' as comment_type
-    union all
-    select 'cancellation' as comment_type
-    union all
-    select 'all' as comment_type
+    select distinct comment_type from comment_sources
 ),
 
 spine as (
@@ -86,7 +101,7 @@ events as (
     select
         periods.period_type,
         periods.period_start,
-        comment_types.comment_type,
+        comment_sources.comment_type,
         comments.comment_type as comment_source,
         comments.comment_id,
         comments.customer_id,
@@ -95,10 +110,10 @@ events as (
         comments.exposed_revenue,
         responses.nps_category
     from comments
-    inner join comment_types
-        on comments.comment_type = comment_types.comment_type or comment_types.comment_type = 'all'
+    inner join comment_sources on comments.comment_type = comment_sources.comment_source
     inner join periods on {{ month_start('comments.commented_on') }} = periods.month
-    left join responses on comments.comment_type = 'survey' and comments.comment_id = responses.response_id
+    left join responses
+        on case when comments.comment_type = 'survey' then comments.comment_id end = responses.response_id
 ),
 
 comment_totals as (

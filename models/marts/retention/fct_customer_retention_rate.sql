@@ -60,12 +60,12 @@ members as (
     inner join spells
         on
             spells.active_from <= periods.observed_until
-            and (spells.active_until is null or spells.active_until >= periods.period_start)
+            and {{ open_end('spells.active_until') }} >= periods.period_start
     where
         -- Active at the end of the day before the period, or at its end; a spell inside it is neither.
         (
             spells.active_from < periods.period_start
-            and (spells.active_until is null or spells.active_until > {{ add_days('periods.period_start', -1) }})
+            and {{ open_end('spells.active_until') }} > {{ add_days('periods.period_start', -1) }}
         )
         or spells.active_until is null
         or spells.active_until > periods.observed_until

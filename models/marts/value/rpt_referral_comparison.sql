@@ -74,7 +74,7 @@ retained as (
         on
             classified.customer_id = spells.customer_id
             and spells.active_from <= classified.year_until
-            and (spells.active_until is null or spells.active_until > classified.year_until)
+            and {{ open_end('spells.active_until') }} > classified.year_until
     where classified.is_observed
 ),
 

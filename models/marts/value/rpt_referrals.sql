@@ -29,7 +29,7 @@ active_customers as (
     inner join settings
         on
             spells.active_from <= settings.as_of_date
-            and (spells.active_until is null or spells.active_until > settings.as_of_date)
+            and {{ open_end('spells.active_until') }} > settings.as_of_date
 ),
 
 referred as (

@@ -22,7 +22,7 @@ running as (
         on
             periods.is_paid
             and periods.started_on <= months.observed_until
-            and (periods.ended_on is null or periods.ended_on > months.observed_until)
+            and {{ open_end('periods.ended_on') }} > months.observed_until
     group by months.month
 )
 

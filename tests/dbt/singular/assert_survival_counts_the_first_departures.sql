@@ -16,18 +16,28 @@ spells as (
     select * from {{ ref('int_churn_spells') }}
 ),
 
+first_spells as (
+    select
+        customer_id,
+        min(spell_number) as orders,
+        min(case when basis = 'subscription' then spell_number end) as subscription
+    from spells
+    group by customer_id
+),
+
 departures as (
     select
         events.basis,
         count(*) as churned_customers
     from events
-    left join spells
-        on
-            events.customer_id = spells.customer_id
-            and events.spell_number > spells.spell_number
-            and (events.basis = 'orders' or spells.basis = 'subscription')
-    -- His first stay on the basis, not a later one.
-    where spells.customer_id is null
+    left join first_spells on events.customer_id = first_spells.customer_id
+    -- Their first stay on the basis, not a later one.
+    where
+        not coalesce(
+            case when events.basis = 'orders' then first_spells.orders else first_spells.subscription end
+            < events.spell_number,
+            false
+        )
     group by events.basis
 ),
 
