@@ -5,14 +5,14 @@
 
 {% macro instant(relation, column) -%}
     case
-        when {{ relation }}._is_utc then {{ relation }}.{{ column }}
+        when {{ relation }}._is_utc or settings.business_timezone = 'UTC' then {{ relation }}.{{ column }}
         else {{ business_time_to_utc(relation ~ '.' ~ column, 'settings.business_timezone') }}
     end
 {%- endmacro %}
 
 {% macro business_time(relation, column) -%}
     case
-        when {{ relation }}._is_utc
+        when {{ relation }}._is_utc and settings.business_timezone <> 'UTC'
             then {{ utc_to_business_time(relation ~ '.' ~ column, 'settings.business_timezone') }}
         else {{ relation }}.{{ column }}
     end

@@ -7,7 +7,9 @@
 
     - staging (`replace_rows`): the keys that later batches brought, changed or removed;
     - customer grains (`replace_customers`): the customers whom later batches touched, and those with an event between
-      the former as_of_date and the new one, whichever of the two is the later.
+      the former as_of_date and the new one, whichever of the two is the later;
+    - customers by the month (`replace_customer_months`): all months of these customers, and of everybody else those that
+      the former as_of_date, or the new one, had not seen to their end.
 
     With other settings or other code everything is computed again. What was computed before goes, key by key, also
     where nothing comes in its place: that is what dbt's own delete+insert does not do.
@@ -28,8 +30,8 @@
 {%- endmacro %}
 
 {#-
-    What the rows of this model are computed by: its own code and that of all models before it, views among them, as one
-    hash. (Macros are not in dbt's graph: scripts/increments.py compares them, and a night starts over when they have changed.)
+    What the rows of this model are computed by: its own code and that of all models before it, views among them, and the
+    seeds, as one hash. (Macros are not in dbt's graph: scripts/increments.py compares them, and a night starts over when they have changed.)
 -#}
 {% macro code_fingerprint() -%}
     {%- if not execute -%} {{ return('') }} {%- endif -%}
@@ -40,7 +42,8 @@
         {%- if loop.index0 < found | length and found[loop.index0] in graph.nodes -%}
             {%- set node = graph.nodes[found[loop.index0]] -%}
             {%- do checksums.update({node.unique_id: node.checksum.checksum}) -%}
-            {%- for parent in node.depends_on.nodes if parent.startswith('model.') and parent not in found -%}
+            {%- for parent in node.depends_on.nodes
+                if parent.split('.')[0] in ('model', 'seed') and parent not in found -%}
                 {%- do found.append(parent) -%}
             {%- endfor -%}
         {%- endif -%}
@@ -83,19 +86,34 @@
 
 {#-
     Staging: the current version of each row of a raw table. A key may stand in several files: the file delivered last
-    counts, and a corrected file keeps the place of the one it corrects.
+    counts, and a corrected file keeps the place of the one it corrects. Few keys do, so only these are sorted.
 -#}
 {% macro current_rows(table) -%}
-    {%- set touched = touched_rows(table) -%}
+    {%- set among = '' -%}
+    {%- if is_incremental() -%} {%- set among = 'where _row_key in (' ~ touched_rows(table) ~ ')' -%} {%- endif -%}
+    {%- set repeated -%}
+        select _row_key from {{ source('raw', table) }} {{ among }} group by _row_key having count(*) > 1
+    {%- endset -%}
+    select
+        raw_rows.*,
+        1 as _version
+    from {{ source('raw', table) }} as raw_rows
+    left join ({{ repeated }}) as repeated on raw_rows._row_key = repeated._row_key
+    where
+        repeated._row_key is null
+        {%- if is_incremental() %} and raw_rows._row_key in ({{ touched_rows(table) }}) {%- endif %}
+
+    union all
+
     select *
     from (
         select
-            *,
-            row_number() over (partition by _row_key order by _file_sequence desc, _source_row desc) as _version
-        from {{ source('raw', table) }}
-        {%- if is_incremental() %}
-            where _row_key in ({{ touched }})
-        {%- endif %}
+            raw_rows.*,
+            row_number() over (
+                partition by raw_rows._row_key order by raw_rows._file_sequence desc, raw_rows._source_row desc
+            ) as _version
+        from {{ source('raw', table) }} as raw_rows
+        inner join ({{ repeated }}) as repeated on raw_rows._row_key = repeated._row_key
     ) as versions
     where _version = 1
 {%- endmacro %}
@@ -125,10 +143,13 @@
     {{ replace_keys_sql(arg_dict, 'customer_id', touched_customers(), ref('int_settings')) }}
 {%- endmacro %}
 
-{% macro replace_keys_sql(arg_dict, key, touched, settings) -%}
+{% macro replace_keys_sql(arg_dict, key, touched, settings, or_where='1 = 0') -%}
     {%- set columns = get_quoted_csv(arg_dict.dest_columns | map(attribute='name')) -%}
     delete from {{ arg_dict.target_relation }}
-    where {{ key }} in ({{ touched }}) or not exists (select 1 from {{ increment_state(settings) }} as s);
+    where
+        {{ key }} in ({{ touched }})
+        or {{ or_where }}
+        or not exists (select 1 from {{ increment_state(settings) }} as s);
 
     insert into {{ arg_dict.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arg_dict.temp_relation }}
@@ -143,4 +164,70 @@
     {%- else -%}
         1 = 1
     {%- endif -%}
+{%- endmacro %}
+
+{#-
+    The first month that the former as_of_date, or the new one, had not seen to its end: from it on everybody's months are
+    computed again. Far ahead if the day is the same; the beginning of time if everything is to be computed.
+-#}
+{% macro open_since() -%}
+    coalesce(
+        (
+            select
+                max(
+                    case
+                        when former.as_of_date = present.as_of_date then cast('9999-12-01' as date)
+                        else {{ month_start(add_days('least(former.as_of_date, present.as_of_date)', 1)) }}
+                    end
+                )
+            from {{ increment_state(ref('int_settings')) }} as former
+            inner join {{ ref('int_settings') }} as present on 1 = 1
+        ),
+        cast('0001-01-01' as date)
+    )
+{%- endmacro %}
+
+{% macro get_incremental_replace_customer_months_sql(arg_dict) -%}
+    {%- set columns = get_quoted_csv(arg_dict.dest_columns | map(attribute='name')) -%}
+    delete from {{ arg_dict.target_relation }}
+    where customer_id in ({{ touched_customers() }}) or month >= {{ open_since() }};
+
+    insert into {{ arg_dict.target_relation }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict.temp_relation }}
+{%- endmacro %}
+
+{#-
+    Customers by the month: a select of `customer_id` and `computed_from`, the first month to compute of each customer of a
+    relation. `first_month` is the column with the first month of a customer.
+-#}
+{% macro months_to_compute(relation, first_month) -%}
+    {%- set touched = touched_customers() -%}
+    {%- set since = open_since() -%}
+    select
+        customers.customer_id,
+        {%- if is_incremental() %}
+            case
+                when touched.customer_id is not null then customers.{{ first_month }}
+                else greatest(customers.{{ first_month }}, {{ since }})
+            end as computed_from
+        {%- else %}
+            customers.{{ first_month }} as computed_from
+        {%- endif %}
+    from {{ relation }} as customers
+    {%- if is_incremental() %}
+        left join ({{ touched }}) as touched on customers.customer_id = touched.customer_id
+    {%- endif %}
+{%- endmacro %}
+
+{#-
+    Orders: those of the customers to compute again, and all guests'. Nobody is touched with a guest's order, and who was a
+    guest's order may have become a customer's.
+-#}
+{% macro only_touched_orders() -%}
+    {%- set of_customers = only_touched_customers() -%}
+    {%- if is_incremental() -%} (customer_id is null or {{ of_customers }}) {%- else -%} {{ of_customers }} {%- endif -%}
+{%- endmacro %}
+
+{% macro get_incremental_replace_orders_sql(arg_dict) -%}
+    {{ replace_keys_sql(arg_dict, 'customer_id', touched_customers(), ref('int_settings'), or_where='customer_id is null') }}
 {%- endmacro %}

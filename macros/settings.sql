@@ -26,3 +26,92 @@
         {{ dbt.string_literal(dbt.escape_single_quotes(value | string)) }}
     {%- endif -%}
 {%- endmacro %}
+
+{#- The settings that models read, with their types; as_of_date is not among them: what holds of a day is resolved apart. -#}
+{% macro company_settings() -%}
+    {{ return({
+        'business_timezone': dbt.type_string(),
+        'reporting_currency': dbt.type_string(),
+        'exchange_rate_max_age_days': dbt.type_bigint(),
+        'active_window_days': dbt.type_bigint(),
+        'onboarding_days': dbt.type_bigint(),
+        'loyalty_tier_months': dbt.type_bigint(),
+        'scenario_history_months': dbt.type_bigint(),
+        'churn_lookback_days': dbt.type_bigint(),
+        'payment_grace_days': dbt.type_bigint(),
+        'engagement_recent_days': dbt.type_bigint(),
+        'engagement_baseline_days': dbt.type_bigint(),
+        'engagement_declining_ratio': type_ratio(),
+        'engagement_rising_ratio': type_ratio(),
+        'churn_value_days': dbt.type_bigint(),
+        'winback_window_days': dbt.type_bigint(),
+        'winback_smoothing_events': dbt.type_bigint(),
+        'health_outcome_days': dbt.type_bigint(),
+        'survey_response_days': dbt.type_bigint(),
+        'nps_minimum_votes': dbt.type_bigint(),
+        'affinity_minimum_support': type_ratio(),
+        'affinity_minimum_customers': dbt.type_bigint(),
+        'clv_segment': dbt.type_string(),
+        'clv_minimum_customers': dbt.type_bigint(),
+        'clv_segment_minimum_customers': dbt.type_bigint(),
+        'clv_minimum_history_days': dbt.type_bigint(),
+        'clv_holdout_days': dbt.type_bigint(),
+        'clv_holdout_share': type_ratio(),
+        'clv_annual_discount_rate': type_ratio(),
+        'clv_gate_maximum_bias': type_ratio(),
+        'clv_gate_maximum_bucket_error': type_ratio(),
+        'clv_gate_minimum_rank_correlation': type_ratio(),
+        'clv_gate_minimum_purchases': dbt.type_bigint(),
+        'segments': dbt.type_string(),
+    }) }}
+{%- endmacro %}
+
+{#- Thresholds of seeds/segment_thresholds.csv, with their types. -#}
+{% macro segment_thresholds() -%}
+    {{ return({
+        'new_customer_days': dbt.type_bigint(),
+        'at_risk_after_days': dbt.type_bigint(),
+        'bargain_discounted_share': type_ratio(),
+        'loyal_order_days': dbt.type_bigint(),
+        'loyal_paid_months': dbt.type_bigint(),
+    }) }}
+{%- endmacro %}
+
+{#-
+    The segment types and a customer's value of each, over the columns of int_customers. A value is the one known at the
+    start of the customer's life with us. What the source does not say is `unknown`; who began without a subscription has
+    the plan `none`.
+-#}
+{% macro segment_types() -%}
+    {#- Who subscribed only in a later month had no plan in the beginning: by that plan, its orders would be those of
+        customers who stayed. -#}
+    {%- set began = 'coalesce(' ~ month_start('first_subscription_on') ~ ' <= cohort_month, false)' -%}
+    {{ return({
+        'acquisition_channel': "coalesce(acquisition_channel, 'unknown')",
+        'country': "coalesce(country, 'unknown')",
+        'plan': "case when " ~ began ~ " then coalesce(first_plan, 'unknown') else 'none' end",
+        'billing_interval': "case when " ~ began ~ " then first_billing_interval else 'none' end",
+    }) }}
+{%- endmacro %}
+
+{#- Whether the company looks at a segment type. Expects the CTE `settings`. -#}
+{% macro is_segment_type_listed(segment_type) -%}
+    concat(',', replace(settings.segments, ' ', ''), ',') like '%,{{ segment_type }},%'
+{%- endmacro %}
+
+{#-
+    The segments of a customer in one text, of the types that the company lists: period marts aggregate by it, and sum up to
+    the segments afterwards, instead of taking every row as often as there are types. Two customers have the same one if, and
+    only if, all these values are the same.
+-#}
+{% macro segment_group() -%}
+    concat(
+        {%- for segment_type, value in segment_types().items() %}
+            case
+                when {{ is_segment_type_listed(segment_type) }}
+                    then replace(replace(coalesce({{ value }}, ''), '~', '~0'), '|', '~1')
+                else ''
+            end{{ ", '|'," if not loop.last }}
+        {%- endfor %}
+    )
+{%- endmacro %}

@@ -42,3 +42,39 @@
 {% macro spark__number_series(first, last) -%}
     select explode(sequence({{ first }}, {{ last }})) as number
 {%- endmacro %}
+
+{#-
+    A select of `columns` of a relation and a row per month from `start` to `end`, both date columns of it, in the column
+    `month`; no row where `end` lies before the month of `start`. No join: each row is repeated where it stands.
+-#}
+{% macro expand_months(relation, columns, start, end) -%}
+    {{ return(adapter.dispatch('expand_months', 'tenure')(relation, columns, start, end)) }}
+{%- endmacro %}
+
+{% macro default__expand_months(relation, columns, start, end) -%}
+    select
+        {{ columns | join(', ') }},
+        cast(
+            unnest(generate_series(date_trunc('month', {{ start }}), date_trunc('month', {{ end }}), interval 1 month))
+            as date
+        ) as month
+    from {{ relation }}
+{%- endmacro %}
+
+{% macro spark__expand_months(relation, columns, start, end) -%}
+    select
+        {{ columns | join(', ') }},
+        series.step as month
+    from {{ relation }}
+    lateral view explode(
+        case
+            when date_trunc('month', {{ start }}) <= date_trunc('month', {{ end }})
+                then sequence(
+                    cast(date_trunc('month', {{ start }}) as date),
+                    cast(date_trunc('month', {{ end }}) as date),
+                    interval 1 month
+                )
+            else cast(array() as array<date>)
+        end
+    ) series as step
+{%- endmacro %}

@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
--- Grain: one row per event of a customer that the customer grains count: an order, a refund, a day of use.
--- Only who and when, before any cut at as_of_date: it tells whose rows change when as_of_date moves.
+-- Grain: one row per customer and event that the customer grains count (an order, a refund, a day of use, a sign-up, a
+-- subscription's start, notice and end), or that comes of one: the day on which an order no longer makes active. Only
+-- who and when, before any cut at as_of_date: it tells whose rows change when as_of_date moves.
 
 with orders as (
     select * from {{ ref('stg_orders') }}
@@ -15,12 +16,33 @@ usage_events as (
     select * from {{ ref('stg_usage_events') }}
 ),
 
+customers as (
+    select * from {{ ref('stg_customers') }}
+),
+
+subscriptions as (
+    select * from {{ ref('stg_subscriptions') }}
+),
+
+settings as (
+    select * from {{ ref('stg_settings') }}
+),
+
 final as (
     select
         customer_id,
         ordered_on as event_on
     from orders
     where customer_id is not null
+
+    union all
+
+    select
+        orders.customer_id,
+        {{ add_days('orders.ordered_on', 'settings.active_window_days') }} as event_on
+    from orders
+    cross join settings
+    where orders.customer_id is not null
 
     union all
 
@@ -37,6 +59,25 @@ final as (
         customer_id,
         used_on as event_on
     from usage_events
+
+    union all
+
+    select
+        customer_id,
+        signed_up_on as event_on
+    from customers
+    where signed_up_on is not null
+
+    {%- for column in ['started_on', 'cancel_requested_on', 'ended_on'] %}
+
+        union all
+
+        select
+            customer_id,
+            {{ column }} as event_on
+        from subscriptions
+        where {{ column }} is not null
+    {%- endfor %}
 )
 
 select * from final

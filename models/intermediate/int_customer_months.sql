@@ -17,7 +17,14 @@ with customer_days as (
     where {{ only_touched_customers() }}
 ),
 
-final as (
+customers as (
+    select
+        customer_id,
+        segment_group
+    from {{ ref('int_customers') }}
+),
+
+totals as (
     select
         customer_id,
         {{ month_start('activity_on') }} as month,
@@ -39,6 +46,14 @@ final as (
         cast(sum(case when uses > 0 then 1 else 0 end) as {{ dbt.type_bigint() }}) as used_day_count
     from customer_days
     group by customer_id, {{ month_start('activity_on') }}
+),
+
+final as (
+    select
+        totals.*,
+        customers.segment_group
+    from totals
+    inner join customers on totals.customer_id = customers.customer_id
 )
 
 select * from final

@@ -1,27 +1,24 @@
--- Grain: one row per person and segment type: ('all', 'all') always, then the types that the setting
--- `segments` lists. The year he came is none of them: the cohort marts tell it by the month. All values there are,
--- listed or not, are in int_customer_segment_values.
+{{ config(materialized='view') }}
 
-with segment_values as (
-    select *
-    from {{ ref('int_customer_segment_values') }}
-    where segment_type <> 'cohort_year'
+-- Grain: one row per person and segment type: ('all', 'all') always, then the types that the setting
+-- `segments` lists. The year they came is none of them: the cohort marts tell it by the month. All values there are,
+-- listed or not, are in int_customer_segment_values. To sum up over many rows, aggregate by segment_group first.
+
+with customers as (
+    select * from {{ ref('int_customers') }}
 ),
 
-settings as (
-    select * from {{ ref('int_settings') }}
+segment_groups as (
+    select * from {{ ref('int_segment_groups') }}
 ),
 
 final as (
     select
-        segment_values.customer_id,
-        segment_values.segment_type,
-        segment_values.segment_value
-    from segment_values
-    cross join settings
-    where
-        segment_values.segment_type = 'all'
-        or concat(',', replace(settings.segments, ' ', ''), ',') like concat('%,', segment_values.segment_type, ',%')
+        customers.customer_id,
+        segment_groups.segment_type,
+        segment_groups.segment_value
+    from customers
+    inner join segment_groups on customers.segment_group = segment_groups.segment_group
 )
 
 select * from final

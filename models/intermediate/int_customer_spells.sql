@@ -1,15 +1,29 @@
--- Grain: one row per spell of a customer: days without a break on which he was active. An order makes active
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_customers',
+        unique_key=['customer_id', 'spell_number'],
+        on_schema_change='sync_all_columns',
+        post_hook="{{ remember_increment(ref('int_settings'), 'as_of_date') }}",
+    )
+}}
+
+-- Grain: one row per spell of a customer: days without a break on which they were active. An order makes active
 -- for active_window_days, its own day included; a paid subscription from its start to its end (exclusive);
--- either suffices. `active_until` is the first day on which he no longer was (he lapsed, or churned, on it),
+-- either suffices. `active_until` is the first day on which they no longer were (they lapsed, or churned, on it),
 -- null while the spell lasts. Whatever asks who was active, new, lapsed or reactivated reads this, so that all
 -- marts agree.
 
 with customer_days as (
-    select * from {{ ref('int_customer_days') }}
+    select *
+    from {{ ref('int_customer_days') }}
+    where {{ only_touched_customers() }}
 ),
 
 periods as (
-    select * from {{ ref('int_subscription_periods') }}
+    select *
+    from {{ ref('int_subscription_periods') }}
+    where {{ only_touched_customers() }}
 ),
 
 settings as (

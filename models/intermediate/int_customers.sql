@@ -1,21 +1,39 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_customers',
+        unique_key='customer_id',
+        on_schema_change='sync_all_columns',
+        post_hook="{{ remember_increment(ref('int_settings'), 'as_of_date') }}",
+    )
+}}
+
 -- Grain: one row per person known by as_of_date: customers (a counted order or a paid subscription) and
 -- prospects (signed up, or seen, without either). Who bought without standing among the customers of the
 -- source is made from the orders.
 
 with registered as (
-    select * from {{ ref('stg_customers') }}
+    select *
+    from {{ ref('stg_customers') }}
+    where {{ only_touched_customers() }}
 ),
 
 orders as (
-    select * from {{ ref('int_orders_valued') }}
+    select *
+    from {{ ref('int_orders_valued') }}
+    where not is_guest and {{ only_touched_customers() }}
 ),
 
 customer_days as (
-    select * from {{ ref('int_customer_days') }}
+    select *
+    from {{ ref('int_customer_days') }}
+    where {{ only_touched_customers() }}
 ),
 
 periods as (
-    select * from {{ ref('int_subscription_periods') }}
+    select *
+    from {{ ref('int_subscription_periods') }}
+    where {{ only_touched_customers() }}
 ),
 
 event_dates as (
@@ -26,24 +44,28 @@ settings as (
     select * from {{ ref('int_settings') }}
 ),
 
--- The nth day of purchase, not the nth order: several orders of a day are one purchase.
-purchase_days as (
-    select
-        customer_id,
-        activity_on,
-        row_number() over (partition by customer_id order by activity_on) as purchase_number
-    from customer_days
-    where order_count > 0
-),
-
-order_milestones as (
+purchase_bounds as (
     select
         customer_id,
         min(activity_on) as first_order_on,
-        min(case when purchase_number = 2 then activity_on end) as second_order_on,
         max(activity_on) as last_order_on
-    from purchase_days
+    from customer_days
+    where order_count > 0
     group by customer_id
+),
+
+-- The second day of purchase, not the second order: several orders of a day are one purchase.
+second_purchases as (
+    select
+        customer_days.customer_id,
+        min(customer_days.activity_on) as second_order_on
+    from customer_days
+    inner join purchase_bounds
+        on
+            customer_days.customer_id = purchase_bounds.customer_id
+            and customer_days.activity_on > purchase_bounds.first_order_on
+    where customer_days.order_count > 0
+    group by customer_days.customer_id
 ),
 
 subscription_milestones as (
@@ -105,7 +127,8 @@ usage_milestones as (
 -- All who are known, by whatever trace: orders (also cancelled ones), periods, days.
 seen as (
     select customer_id from orders
-    where not is_guest
+    -- What is booked is a day of its customer.
+    where not is_booked
     union
     select customer_id from periods
     union
@@ -153,13 +176,13 @@ joined as (
         known_registered.referred_by_customer_id,
         first_periods.plan as first_plan,
         first_periods.billing_interval as first_billing_interval,
-        order_milestones.first_order_on,
-        order_milestones.second_order_on,
-        order_milestones.last_order_on,
+        purchase_bounds.first_order_on,
+        second_purchases.second_order_on,
+        purchase_bounds.last_order_on,
         subscription_milestones.first_subscription_on,
         coalesce(
-            least(order_milestones.first_order_on, subscription_milestones.first_subscription_on),
-            order_milestones.first_order_on,
+            least(purchase_bounds.first_order_on, subscription_milestones.first_subscription_on),
+            purchase_bounds.first_order_on,
             subscription_milestones.first_subscription_on
         ) as first_purchase_on,
         usage_milestones.first_used_on,
@@ -168,10 +191,18 @@ joined as (
     from people
     cross join settings
     left join known_registered on people.customer_id = known_registered.customer_id
-    left join order_milestones on people.customer_id = order_milestones.customer_id
+    left join purchase_bounds on people.customer_id = purchase_bounds.customer_id
+    left join second_purchases on people.customer_id = second_purchases.customer_id
     left join subscription_milestones on people.customer_id = subscription_milestones.customer_id
     left join first_periods on people.customer_id = first_periods.customer_id
     left join usage_milestones on people.customer_id = usage_milestones.customer_id
+),
+
+dated as (
+    select
+        *,
+        {{ month_start('first_purchase_on') }} as cohort_month
+    from joined
 ),
 
 final as (
@@ -190,12 +221,14 @@ final as (
         last_order_on,
         first_subscription_on,
         first_purchase_on,
-        {{ month_start('first_purchase_on') }} as cohort_month,
+        cohort_month,
         {{ month_start('signed_up_on') }} as sign_up_month,
         first_used_on,
         last_onboarding_use_on,
-        first_later_use_on
-    from joined
+        first_later_use_on,
+        {{ segment_group() }} as segment_group
+    from dated
+    cross join settings
 )
 
 select * from final

@@ -1,11 +1,21 @@
-{{ config(materialized='view') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_orders',
+        unique_key='order_id',
+        on_schema_change='sync_all_columns',
+        post_hook="{{ remember_increment(ref('int_settings'), 'as_of_date') }}",
+    )
+}}
 
 -- Grain: one row per order placed by as_of_date, in the reporting currency, with what was refunded of it by
 -- then. `is_booked`: its money counts. `is_counted`: it is a purchase, in frequencies and first and last order
 -- dates. Guests' orders are here too. For one row per customer and day see int_customer_days.
 
 with orders as (
-    select * from {{ ref('stg_orders') }}
+    select *
+    from {{ ref('stg_orders') }}
+    where {{ only_touched_orders() }}
 ),
 
 all_refunds as (
@@ -88,26 +98,44 @@ judged as (
     from converted
 ),
 
-final as (
+counted as (
     select
-        order_id,
-        customer_id,
-        ordered_at,
-        ordered_on,
-        status,
-        currency,
-        cast(gross_amount as {{ type_order_money() }}) as gross_amount,
-        cast(discount_amount as {{ type_order_money() }}) as discount_amount,
-        cast(net_amount as {{ type_order_money() }}) as net_amount,
-        cast(refunded_amount as {{ type_order_money() }}) as refunded_amount,
-        cast(cost_amount as {{ type_order_money() }}) as cost_amount,
-        last_refunded_on,
-        customer_id is null as is_guest,
-        discount_amount > 0 as is_discounted,
-        is_fully_refunded,
-        is_booked,
+        *,
         is_booked and not is_fully_refunded as is_counted
     from judged
+),
+
+-- Numbered among the customer's counted orders; guests and orders that do not count have no number.
+numbered as (
+    select
+        order_id,
+        row_number() over (partition by customer_id order by ordered_at, order_id) as customer_order_number
+    from counted
+    where is_counted and customer_id is not null
+),
+
+final as (
+    select
+        counted.order_id,
+        counted.customer_id,
+        counted.ordered_at,
+        counted.ordered_on,
+        counted.status,
+        counted.currency,
+        cast(numbered.customer_order_number as {{ dbt.type_bigint() }}) as customer_order_number,
+        cast(counted.gross_amount as {{ type_order_money() }}) as gross_amount,
+        cast(counted.discount_amount as {{ type_order_money() }}) as discount_amount,
+        cast(counted.net_amount as {{ type_order_money() }}) as net_amount,
+        cast(counted.refunded_amount as {{ type_order_money() }}) as refunded_amount,
+        cast(counted.cost_amount as {{ type_order_money() }}) as cost_amount,
+        counted.last_refunded_on,
+        counted.customer_id is null as is_guest,
+        counted.discount_amount > 0 as is_discounted,
+        counted.is_fully_refunded,
+        counted.is_booked,
+        counted.is_counted
+    from counted
+    left join numbered on counted.order_id = numbered.order_id
 )
 
 select * from final

@@ -48,38 +48,33 @@ current_health as (
     inner join settings on health.observed_until = settings.as_of_date
 ),
 
-last_spells as (
+last_spell_numbers as (
     select
         customer_id,
-        spell_number,
-        active_from,
-        active_until
-    from (
-        select
-            customer_id,
-            spell_number,
-            active_from,
-            active_until,
-            row_number() over (partition by customer_id order by spell_number desc) as recency
-        from spells
-    ) as numbered
-    where recency = 1
+        max(spell_number) as spell_number
+    from spells
+    group by customer_id
 ),
 
+last_spells as (
+    select
+        spells.customer_id,
+        spells.spell_number,
+        spells.active_from,
+        spells.active_until
+    from spells
+    inner join last_spell_numbers
+        on spells.customer_id = last_spell_numbers.customer_id and spells.spell_number = last_spell_numbers.spell_number
+),
+
+-- How they stand at as_of_date: every customer has a row in its month.
 last_month_ends as (
     select
-        customer_id,
-        customer_segment,
-        loyalty_tier
-    from (
-        select
-            customer_id,
-            customer_segment,
-            loyalty_tier,
-            row_number() over (partition by customer_id order by month desc) as recency
-        from month_ends
-    ) as numbered
-    where recency = 1
+        month_ends.customer_id,
+        month_ends.customer_segment,
+        month_ends.loyalty_tier
+    from month_ends
+    inner join settings on month_ends.observed_until = settings.as_of_date
 ),
 
 subscriptions as (

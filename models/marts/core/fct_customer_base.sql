@@ -12,15 +12,15 @@ customers as (
     select * from {{ ref('int_customers') }}
 ),
 
-segments as (
-    select * from {{ ref('int_customer_segments') }}
+segment_groups as (
+    select * from {{ ref('int_segment_groups') }}
 ),
 
 segment_values as (
     select distinct
         segment_type,
         segment_value
-    from segments
+    from segment_groups
 ),
 
 spells as (
@@ -51,10 +51,6 @@ refunds as (
     select * from {{ ref('int_refunds_valued') }}
 ),
 
-settings as (
-    select * from {{ ref('int_settings') }}
-),
-
 spine as (
     select
         months.month,
@@ -67,154 +63,138 @@ spine as (
 ),
 
 -- Flows, each on the month in which it happens.
-flows as (
+group_arrivals as (
     select
-        {{ month_start('active_from') }} as month,
-        customer_id,
-        case when spell_number = 1 then 1 else 0 end as new_customers,
-        case when spell_number > 1 then 1 else 0 end as reactivated_customers,
-        0 as lapsed_customers
+        {{ month_start('spells.active_from') }} as month,
+        customers.segment_group,
+        sum(case when spells.spell_number = 1 then 1 else 0 end) as new_customers,
+        sum(case when spells.spell_number > 1 then 1 else 0 end) as reactivated_customers
     from spells
-
-    union all
-
-    select
-        {{ month_start('active_until') }} as month,
-        customer_id,
-        0 as new_customers,
-        0 as reactivated_customers,
-        1 as lapsed_customers
-    from spells
-    where active_until is not null
+    inner join customers on spells.customer_id = customers.customer_id
+    group by {{ month_start('spells.active_from') }}, customers.segment_group
 ),
 
-flow_totals as (
+group_lapses as (
     select
-        flows.month,
-        segments.segment_type,
-        segments.segment_value,
-        sum(flows.new_customers) as new_customers,
-        sum(flows.reactivated_customers) as reactivated_customers,
-        sum(flows.lapsed_customers) as lapsed_customers
-    from flows
-    inner join segments on flows.customer_id = segments.customer_id
-    group by flows.month, segments.segment_type, segments.segment_value
+        {{ month_start('spells.active_until') }} as month,
+        customers.segment_group,
+        count(*) as lapsed_customers
+    from spells
+    inner join customers on spells.customer_id = customers.customer_id
+    where spells.active_until is not null
+    group by {{ month_start('spells.active_until') }}, customers.segment_group
 ),
 
 -- Prospects: come with the sign-up, go with the first purchase; who bought first never was one.
-prospect_changes as (
+group_sign_ups as (
     select
-        customer_id,
         sign_up_month as month,
-        1 as change
+        segment_group,
+        count(*) as prospect_change
     from customers
     where signed_up_on is not null and (first_purchase_on is null or signed_up_on < first_purchase_on)
-
-    union all
-
-    select
-        customer_id,
-        cohort_month as month,
-        -1 as change
-    from customers
-    where signed_up_on is not null and signed_up_on < first_purchase_on
+    group by sign_up_month, segment_group
 ),
 
-prospect_totals as (
+group_conversions as (
     select
-        prospect_changes.month,
-        segments.segment_type,
-        segments.segment_value,
-        sum(prospect_changes.change) as change
-    from prospect_changes
-    inner join segments on prospect_changes.customer_id = segments.customer_id
-    group by prospect_changes.month, segments.segment_type, segments.segment_value
+        cohort_month as month,
+        segment_group,
+        -count(*) as prospect_change
+    from customers
+    where signed_up_on is not null and signed_up_on < first_purchase_on
+    group by cohort_month, segment_group
 ),
 
 -- Stocks that depend on how each customer stands at the end of the month.
-standing as (
+group_standing as (
     select
-        month_ends.customer_id,
-        month_ends.month,
-        case when month_ends.is_active and month_ends.customer_segment = 'loyal' then 1 else 0 end as loyal,
-        case when month_ends.is_active and month_ends.customer_segment = 'bargain' then 1 else 0 end as bargain,
-        case
-            -- With a subscription it is the use that tells: none after the first days, for as long as makes
-            -- inactive.
-            when customers.first_subscription_on <= month_ends.observed_until
-                then
-                    case
-                        when
-                            (
-                                customers.first_later_use_on is null
-                                or customers.first_later_use_on > month_ends.observed_until
-                            )
-                            and {{ days_between('customers.last_onboarding_use_on', 'month_ends.observed_until') }}
-                            >= settings.active_window_days
-                            then 1
-                        else 0
-                    end
-            when month_ends.cumulative_order_day_count = 1 and not month_ends.is_active then 1
-            else 0
-        end as started_then_vanished,
-        month_ends.order_count
+        month,
+        segment_group,
+        sum(case when is_active and customer_segment = 'loyal' then 1 else 0 end) as loyal_customers,
+        sum(case when is_active and customer_segment = 'bargain' then 1 else 0 end) as bargain_customers,
+        sum(case when has_started_then_vanished then 1 else 0 end) as started_then_vanished_customers,
+        sum(case when order_count > 0 then 1 else 0 end) as ordering_customers,
+        sum(order_count) as order_count
     from month_ends
-    inner join customers on month_ends.customer_id = customers.customer_id
-    cross join settings
+    group by month, segment_group
 ),
 
-standing_totals as (
-    select
-        standing.month,
-        segments.segment_type,
-        segments.segment_value,
-        sum(standing.loyal) as loyal_customers,
-        sum(standing.bargain) as bargain_customers,
-        sum(standing.started_then_vanished) as started_then_vanished_customers,
-        sum(case when standing.order_count > 0 then 1 else 0 end) as ordering_customers,
-        sum(standing.order_count) as order_count
-    from standing
-    inner join segments on standing.customer_id = segments.customer_id
-    group by standing.month, segments.segment_type, segments.segment_value
-),
-
-subscription_totals as (
+group_subscriptions as (
     select
         subscription_months.month,
-        segments.segment_type,
-        segments.segment_value,
+        customers.segment_group,
         sum(case when subscription_months.closing_mrr > 0 then 1 else 0 end) as subscribers,
         sum(subscription_months.closing_mrr) as closing_mrr
     from subscription_months
-    inner join segments on subscription_months.customer_id = segments.customer_id
-    group by subscription_months.month, segments.segment_type, segments.segment_value
+    inner join customers on subscription_months.customer_id = customers.customer_id
+    group by subscription_months.month, customers.segment_group
 ),
 
-health_totals as (
+group_health as (
     select
         health.month,
-        segments.segment_type,
-        segments.segment_value,
+        customers.segment_group,
         sum(case when health.health_band = 'good' then 1 else 0 end) as good_health_customers,
         sum(case when health.health_band = 'poor' then 1 else 0 end) as poor_health_customers
     from health
-    inner join segments on health.customer_id = segments.customer_id
-    group by health.month, segments.segment_type, segments.segment_value
+    inner join customers on health.customer_id = customers.customer_id
+    where health.health_band in ('good', 'poor')
+    group by health.month, customers.segment_group
 ),
 
-revenue_totals as (
+group_revenue as (
     select
-        customer_months.month,
-        segments.segment_type,
-        segments.segment_value,
-        sum(customer_months.gross_revenue) as gross_revenue,
-        sum(customer_months.discount_amount) as discount_amount,
-        sum(customer_months.refunded_amount) as refunded_amount,
-        sum(customer_months.net_revenue) as net_revenue,
-        sum(customer_months.unattributed_refunded_amount) as unattributed_refunded_amount
+        month,
+        segment_group,
+        sum(gross_revenue) as gross_revenue,
+        sum(discount_amount) as discount_amount,
+        sum(refunded_amount) as refunded_amount,
+        sum(net_revenue) as net_revenue,
+        sum(unattributed_refunded_amount) as unattributed_refunded_amount
     from customer_months
-    inner join segments on customer_months.customer_id = segments.customer_id
-    group by customer_months.month, segments.segment_type, segments.segment_value
+    group by month, segment_group
+),
+
+{% set measures = {
+    'group_arrivals': ['new_customers', 'reactivated_customers'],
+    'group_lapses': ['lapsed_customers'],
+    'group_sign_ups': ['prospect_change'],
+    'group_conversions': ['prospect_change'],
+    'group_standing': [
+        'loyal_customers', 'bargain_customers', 'started_then_vanished_customers', 'ordering_customers', 'order_count',
+    ],
+    'group_subscriptions': ['subscribers', 'closing_mrr'],
+    'group_health': ['good_health_customers', 'poor_health_customers'],
+    'group_revenue': [
+        'gross_revenue', 'discount_amount', 'refunded_amount', 'net_revenue', 'unattributed_refunded_amount',
+    ],
+} -%}
+{%- set all_measures = measures.values() | sum(start=[]) | unique | list -%}
+group_totals as (
+    {%- for part, own in measures.items() %}
+        select
+            month,
+            segment_group,
+            {%- for measure in all_measures %}
+                {{ measure if measure in own else '0 as ' ~ measure }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from {{ part }}
+        {{- ' union all' if not loop.last }}
+    {%- endfor %}
+),
+
+totals as (
+    select
+        group_totals.month,
+        segment_groups.segment_type,
+        segment_groups.segment_value,
+        {%- for measure in all_measures %}
+            sum(group_totals.{{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from group_totals
+    inner join segment_groups on group_totals.segment_group = segment_groups.segment_group
+    group by group_totals.month, segment_groups.segment_type, segment_groups.segment_value
 ),
 
 guest_orders as (
@@ -242,60 +222,20 @@ combined as (
         spine.segment_type,
         spine.segment_value,
         spine.is_complete,
-        coalesce(flow_totals.new_customers, 0) as new_customers,
-        coalesce(flow_totals.reactivated_customers, 0) as reactivated_customers,
-        coalesce(flow_totals.lapsed_customers, 0) as lapsed_customers,
-        coalesce(prospect_totals.change, 0) as prospect_change,
-        coalesce(standing_totals.loyal_customers, 0) as loyal_customers,
-        coalesce(standing_totals.bargain_customers, 0) as bargain_customers,
-        coalesce(standing_totals.started_then_vanished_customers, 0) as started_then_vanished_customers,
-        coalesce(standing_totals.ordering_customers, 0) as ordering_customers,
-        coalesce(standing_totals.order_count, 0) as order_count,
-        coalesce(subscription_totals.subscribers, 0) as subscribers,
-        coalesce(subscription_totals.closing_mrr, 0) as closing_mrr,
-        coalesce(health_totals.good_health_customers, 0) as good_health_customers,
-        coalesce(health_totals.poor_health_customers, 0) as poor_health_customers,
-        coalesce(revenue_totals.gross_revenue, 0) as gross_revenue,
-        coalesce(revenue_totals.discount_amount, 0) as discount_amount,
-        coalesce(revenue_totals.refunded_amount, 0) as refunded_amount,
-        coalesce(revenue_totals.net_revenue, 0) as net_revenue,
-        coalesce(revenue_totals.unattributed_refunded_amount, 0) as unattributed_refunded_amount,
+        {%- for measure in all_measures %}
+            coalesce(totals.{{ measure }}, 0) as {{ measure }},
+        {%- endfor %}
         case when spine.segment_type = 'all' then coalesce(guest_orders.guest_order_count, 0) end as guest_order_count,
         case
             when spine.segment_type = 'all'
                 then coalesce(guest_orders.net_amount, 0) - coalesce(guest_refunds.refunded_amount, 0)
         end as guest_net_revenue
     from spine
-    left join flow_totals
+    left join totals
         on
-            spine.month = flow_totals.month
-            and spine.segment_type = flow_totals.segment_type
-            and spine.segment_value = flow_totals.segment_value
-    left join prospect_totals
-        on
-            spine.month = prospect_totals.month
-            and spine.segment_type = prospect_totals.segment_type
-            and spine.segment_value = prospect_totals.segment_value
-    left join standing_totals
-        on
-            spine.month = standing_totals.month
-            and spine.segment_type = standing_totals.segment_type
-            and spine.segment_value = standing_totals.segment_value
-    left join subscription_totals
-        on
-            spine.month = subscription_totals.month
-            and spine.segment_type = subscription_totals.segment_type
-            and spine.segment_value = subscription_totals.segment_value
-    left join health_totals
-        on
-            spine.month = health_totals.month
-            and spine.segment_type = health_totals.segment_type
-            and spine.segment_value = health_totals.segment_value
-    left join revenue_totals
-        on
-            spine.month = revenue_totals.month
-            and spine.segment_type = revenue_totals.segment_type
-            and spine.segment_value = revenue_totals.segment_value
+            spine.month = totals.month
+            and spine.segment_type = totals.segment_type
+            and spine.segment_value = totals.segment_value
     left join guest_orders on spine.month = guest_orders.month
     left join guest_refunds on spine.month = guest_refunds.month
 ),

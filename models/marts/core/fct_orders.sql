@@ -1,18 +1,11 @@
+{{ config(materialized='view') }}
+
 -- Grain: one row per order placed by as_of_date, guests', cancelled and refunded ones included, in the
 -- reporting currency. Revenue of the shop: sum `net_revenue`. Purchases of customers: `where is_counted and
 -- not is_guest`. For customers per month see fct_customer_base, per customer fct_customer_lifetime_value.
 
 with orders as (
     select * from {{ ref('int_orders_valued') }}
-),
-
--- Numbered among the customer's counted orders; guests and orders that do not count have no number.
-numbered as (
-    select
-        order_id,
-        row_number() over (partition by customer_id order by ordered_at, order_id) as customer_order_number
-    from orders
-    where is_counted and not is_guest
 ),
 
 final as (
@@ -23,7 +16,7 @@ final as (
         cast(orders.currency as {{ dbt.type_string() }}) as original_currency,
         cast(orders.ordered_on as date) as ordered_on,
         {{ month_start('orders.ordered_on') }} as ordered_month,
-        cast(numbered.customer_order_number as {{ dbt.type_bigint() }}) as customer_order_number,
+        cast(orders.customer_order_number as {{ dbt.type_bigint() }}) as customer_order_number,
         cast(orders.gross_amount as {{ type_order_money() }}) as gross_amount,
         cast(orders.discount_amount as {{ type_order_money() }}) as discount_amount,
         cast(orders.refunded_amount as {{ type_order_money() }}) as refunded_amount,
@@ -40,7 +33,6 @@ final as (
         cast(orders.ordered_at as timestamp) as ordered_at,
         cast(orders.last_refunded_on as date) as last_refunded_on
     from orders
-    left join numbered on orders.order_id = numbered.order_id
 )
 
 select * from final

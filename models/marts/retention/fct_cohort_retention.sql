@@ -2,19 +2,28 @@
 -- as_of_date. An age that is not over says nothing yet: its rates are null, its counts are given. A silent
 -- month is a row of zeros. For the share of all customers kept in a period see fct_customer_retention_rate.
 
-with month_ends as (
-    select * from {{ ref('int_customer_month_ends') }}
+with customers as (
+    select *
+    from {{ ref('int_customers') }}
+    where is_customer
 ),
 
-segments as (
-    select * from {{ ref('int_customer_segments') }}
+-- A month in which nothing was bought or booked adds to nothing but the size of the cohort, which is known.
+month_ends as (
+    select *
+    from {{ ref('int_customer_month_ends') }}
+    where is_purchase_month or net_revenue <> 0
+),
+
+segment_groups as (
+    select * from {{ ref('int_segment_groups') }}
 ),
 
 segment_values as (
     select distinct
         segment_type,
         segment_value
-    from segments
+    from segment_groups
 ),
 
 months as (
@@ -22,7 +31,7 @@ months as (
 ),
 
 first_cohort as (
-    select min(cohort_month) as first_cohort_month from month_ends
+    select min(cohort_month) as first_cohort_month from customers
 ),
 
 -- Also cohorts in which nobody came.
@@ -40,33 +49,82 @@ spine as (
     cross join segment_values
 ),
 
-with_last_purchase as (
+cohorts as (
     select
-        *,
-        max(case when is_purchase_month then month end) over (partition by customer_id) as last_purchase_month
+        cohort_month,
+        segment_group,
+        count(*) as cohort_size
+    from customers
+    group by cohort_month, segment_group
+),
+
+cohort_sizes as (
+    select
+        cohorts.cohort_month,
+        segment_groups.segment_type,
+        segment_groups.segment_value,
+        sum(cohorts.cohort_size) as cohort_size
+    from cohorts
+    inner join segment_groups on cohorts.segment_group = segment_groups.segment_group
+    group by cohorts.cohort_month, segment_groups.segment_type, segment_groups.segment_value
+),
+
+group_totals as (
+    select
+        cohort_month,
+        month,
+        segment_group,
+        sum(case when is_purchase_month then 1 else 0 end) as active_customers,
+        sum(order_count) as order_count,
+        sum(net_revenue) as net_revenue
     from month_ends
+    group by cohort_month, month, segment_group
 ),
 
 totals as (
     select
-        with_last_purchase.cohort_month,
-        with_last_purchase.month,
-        segments.segment_type,
-        segments.segment_value,
-        count(*) as cohort_size,
-        sum(case when with_last_purchase.is_purchase_month then 1 else 0 end) as active_customers,
-        sum(
-            case when with_last_purchase.last_purchase_month >= with_last_purchase.month then 1 else 0 end
-        ) as unbounded_customers,
-        sum(with_last_purchase.order_count) as order_count,
-        sum(with_last_purchase.net_revenue) as net_revenue
-    from with_last_purchase
-    inner join segments on with_last_purchase.customer_id = segments.customer_id
-    group by
-        with_last_purchase.cohort_month,
-        with_last_purchase.month,
-        segments.segment_type,
-        segments.segment_value
+        group_totals.cohort_month,
+        group_totals.month,
+        segment_groups.segment_type,
+        segment_groups.segment_value,
+        sum(group_totals.active_customers) as active_customers,
+        sum(group_totals.order_count) as order_count,
+        sum(group_totals.net_revenue) as net_revenue
+    from group_totals
+    inner join segment_groups on group_totals.segment_group = segment_groups.segment_group
+    group by group_totals.cohort_month, group_totals.month, segment_groups.segment_type, segment_groups.segment_value
+),
+
+last_purchases as (
+    select
+        customer_id,
+        cohort_month,
+        segment_group,
+        max(case when is_purchase_month then month end) as month
+    from month_ends
+    group by customer_id, cohort_month, segment_group
+),
+
+group_last_purchases as (
+    select
+        cohort_month,
+        month,
+        segment_group,
+        count(*) as last_customers
+    from last_purchases
+    group by cohort_month, month, segment_group
+),
+
+last_purchase_totals as (
+    select
+        group_last_purchases.cohort_month,
+        group_last_purchases.month,
+        segment_groups.segment_type,
+        segment_groups.segment_value,
+        sum(group_last_purchases.last_customers) as last_customers
+    from group_last_purchases
+    inner join segment_groups on group_last_purchases.segment_group = segment_groups.segment_group
+    group by group_last_purchases.cohort_month, group_last_purchases.month, segment_groups.segment_type, segment_groups.segment_value
 ),
 
 combined as (
@@ -76,12 +134,23 @@ combined as (
         spine.segment_type,
         spine.segment_value,
         spine.is_complete,
-        coalesce(totals.cohort_size, 0) as cohort_size,
+        coalesce(cohort_sizes.cohort_size, 0) as cohort_size,
         coalesce(totals.active_customers, 0) as active_customers,
-        coalesce(totals.unbounded_customers, 0) as unbounded_customers,
         coalesce(totals.order_count, 0) as order_count,
-        coalesce(totals.net_revenue, 0) as net_revenue
+        coalesce(totals.net_revenue, 0) as net_revenue,
+        coalesce(last_purchase_totals.last_customers, 0) as last_customers
     from spine
+    left join cohort_sizes
+        on
+            spine.cohort_month = cohort_sizes.cohort_month
+            and spine.segment_type = cohort_sizes.segment_type
+            and spine.segment_value = cohort_sizes.segment_value
+    left join last_purchase_totals
+        on
+            spine.cohort_month = last_purchase_totals.cohort_month
+            and spine.month = last_purchase_totals.month
+            and spine.segment_type = last_purchase_totals.segment_type
+            and spine.segment_value = last_purchase_totals.segment_value
     left join totals
         on
             spine.cohort_month = totals.cohort_month
@@ -93,6 +162,12 @@ combined as (
 cumulated as (
     select
         *,
+        -- Whose last purchase lies at that age or later.
+        sum(last_customers) over (
+            partition by cohort_month, segment_type, segment_value
+            order by months_since_first
+            rows between current row and unbounded following
+        ) as unbounded_customers,
         sum(net_revenue) over (
             partition by cohort_month, segment_type, segment_value
             order by months_since_first

@@ -7,19 +7,26 @@ with months as (
     select * from {{ ref('int_months') }}
 ),
 
-spells as (
+all_spells as (
     select * from {{ ref('int_customer_spells') }}
 ),
 
-segments as (
-    select * from {{ ref('int_customer_segments') }}
+customers as (
+    select
+        customer_id,
+        segment_group
+    from {{ ref('int_customers') }}
+),
+
+segment_groups as (
+    select * from {{ ref('int_segment_groups') }}
 ),
 
 segment_values as (
     select distinct
         segment_type,
         segment_value
-    from segments
+    from segment_groups
 ),
 
 settings as (
@@ -42,55 +49,181 @@ periods as (
     {%- endfor %}
 ),
 
--- One row per customer active at the start or at the end of a period.
-members as (
+spells as (
     select
-        periods.period_type,
-        periods.period_start,
-        spells.customer_id,
-        max(case when spells.active_from < periods.period_start then 1 else 0 end) as was_active_at_start,
-        max(
-            case
-                when spells.active_until is null or spells.active_until > periods.observed_until then 1
-                else 0
-            end
-        ) as is_active_at_end,
-        max(spells.spell_number) as last_spell_number
-    from periods
-    inner join spells
+        all_spells.*,
+        customers.segment_group
+    from all_spells
+    inner join customers on all_spells.customer_id = customers.customer_id
+),
+
+-- Who lapsed and was back: a later spell that began in the year in which an earlier one ended.
+returns as (
+    select
+        earlier.segment_group,
+        earlier.active_from as earlier_from,
+        earlier.active_until as earlier_until,
+        later.active_from as later_from,
+        later.active_until as later_until
+    from spells as earlier
+    inner join spells as later
         on
-            spells.active_from <= periods.observed_until
-            and {{ open_end('spells.active_until') }} >= periods.period_start
-    where
-        -- Active at the end of the day before the period, or at its end; a spell inside it is neither.
-        (
-            spells.active_from < periods.period_start
-            and {{ open_end('spells.active_until') }} > {{ add_days('periods.period_start', -1) }}
-        )
-        or spells.active_until is null
-        or spells.active_until > periods.observed_until
-    group by periods.period_type, periods.period_start, spells.customer_id
+            earlier.customer_id = later.customer_id
+            and earlier.spell_number < later.spell_number
+            and {{ period_end('year', 'earlier.active_until') }} >= later.active_from
+    where earlier.active_until is not null
+),
+
+-- At a period's start is active who began before it and had not ceased on its eve; at its end, who had begun and had not
+-- ceased. So what happens in a period is counted where spells end and begin, not for every customer and period.
+events as (
+    {%- for period_type in ['month', 'quarter', 'year'] %}
+        -- Active at the start, and ceased within.
+        select
+            '{{ period_type }}' as period_type,
+            {{ period_start(period_type, 'active_until') }} as period_start,
+            segment_group,
+            1 as ceased,
+            0 as began_first,
+            0 as began_again,
+            0 as returned
+        from spells
+        where active_from < {{ period_start(period_type, 'active_until') }}
+
+        union all
+
+        -- Began within, and active at the end.
+        select
+            '{{ period_type }}' as period_type,
+            {{ period_start(period_type, 'active_from') }} as period_start,
+            segment_group,
+            0 as ceased,
+            case when spell_number = 1 then 1 else 0 end as began_first,
+            case when spell_number > 1 then 1 else 0 end as began_again,
+            0 as returned
+        from spells
+        where {{ open_end('active_until') }} > {{ period_end(period_type, 'active_from') }}
+
+        union all
+
+        -- Both: neither lost nor gained.
+        select
+            '{{ period_type }}' as period_type,
+            {{ period_start(period_type, 'earlier_until') }} as period_start,
+            segment_group,
+            0 as ceased,
+            0 as began_first,
+            0 as began_again,
+            1 as returned
+        from returns
+        where
+            earlier_from < {{ period_start(period_type, 'earlier_until') }}
+            and {{ period_start(period_type, 'earlier_until') }} = {{ period_start(period_type, 'later_from') }}
+            and {{ open_end('later_until') }} > {{ period_end(period_type, 'later_from') }}
+        {{- ' union all' if not loop.last }}
+    {%- endfor %}
+),
+
+group_totals as (
+    select
+        period_type,
+        period_start,
+        segment_group,
+        sum(ceased) - sum(returned) as lost_customers,
+        sum(began_first) as gained_first_time_customers,
+        sum(began_again) - sum(returned) as gained_reactivated_customers
+    from events
+    group by period_type, period_start, segment_group
 ),
 
 totals as (
     select
-        members.period_type,
-        members.period_start,
-        segments.segment_type,
-        segments.segment_value,
-        sum(members.was_active_at_start) as starting_customers,
-        sum(members.is_active_at_end) as ending_customers,
-        sum(members.was_active_at_start * members.is_active_at_end) as retained_customers,
-        sum(members.was_active_at_start * (1 - members.is_active_at_end)) as lost_customers,
-        sum(
-            case when members.was_active_at_start = 0 and members.last_spell_number = 1 then 1 else 0 end
-        ) as gained_first_time_customers,
-        sum(
-            case when members.was_active_at_start = 0 and members.last_spell_number > 1 then 1 else 0 end
-        ) as gained_reactivated_customers
-    from members
-    inner join segments on members.customer_id = segments.customer_id
-    group by members.period_type, members.period_start, segments.segment_type, segments.segment_value
+        group_totals.period_type,
+        group_totals.period_start,
+        segment_groups.segment_type,
+        segment_groups.segment_value,
+        sum(group_totals.lost_customers) as lost_customers,
+        sum(group_totals.gained_first_time_customers) as gained_first_time_customers,
+        sum(group_totals.gained_reactivated_customers) as gained_reactivated_customers
+    from group_totals
+    inner join segment_groups on group_totals.segment_group = segment_groups.segment_group
+    group by
+        group_totals.period_type,
+        group_totals.period_start,
+        segment_groups.segment_type,
+        segment_groups.segment_value
+),
+
+border_months as (
+    select
+        {{ month_start('active_from') }} as month,
+        segment_group,
+        1 as change
+    from spells
+
+    union all
+
+    select
+        {{ month_start('active_until') }} as month,
+        segment_group,
+        -1 as change
+    from spells
+    where active_until is not null
+),
+
+group_changes as (
+    select
+        month,
+        segment_group,
+        sum(change) as change
+    from border_months
+    group by month, segment_group
+),
+
+segment_changes as (
+    select
+        group_changes.month,
+        segment_groups.segment_type,
+        segment_groups.segment_value,
+        sum(group_changes.change) as change
+    from group_changes
+    inner join segment_groups on group_changes.segment_group = segment_groups.segment_group
+    group by group_changes.month, segment_groups.segment_type, segment_groups.segment_value
+
+    union all
+
+    -- Every start of a period has a row.
+    select
+        periods.period_start as month,
+        segment_values.segment_type,
+        segment_values.segment_value,
+        0 as change
+    from periods
+    cross join segment_values
+    where periods.period_type = 'month' or periods.period_start < (select min(month) from months)
+),
+
+month_changes as (
+    select
+        month,
+        segment_type,
+        segment_value,
+        sum(change) as change
+    from segment_changes
+    group by month, segment_type, segment_value
+),
+
+starts as (
+    select
+        month,
+        segment_type,
+        segment_value,
+        sum(change) over (
+            partition by segment_type, segment_value
+            order by month
+            rows between unbounded preceding and 1 preceding
+        ) as starting_customers
+    from month_changes
 ),
 
 combined as (
@@ -102,20 +235,32 @@ combined as (
         periods.is_complete,
         segment_values.segment_type,
         segment_values.segment_value,
-        coalesce(totals.starting_customers, 0) as starting_customers,
-        coalesce(totals.ending_customers, 0) as ending_customers,
-        coalesce(totals.retained_customers, 0) as retained_customers,
+        coalesce(starts.starting_customers, 0) as starting_customers,
         coalesce(totals.lost_customers, 0) as lost_customers,
         coalesce(totals.gained_first_time_customers, 0) as gained_first_time_customers,
         coalesce(totals.gained_reactivated_customers, 0) as gained_reactivated_customers
     from periods
     cross join segment_values
+    left join starts
+        on
+            periods.period_start = starts.month
+            and segment_values.segment_type = starts.segment_type
+            and segment_values.segment_value = starts.segment_value
     left join totals
         on
             periods.period_type = totals.period_type
             and periods.period_start = totals.period_start
             and segment_values.segment_type = totals.segment_type
             and segment_values.segment_value = totals.segment_value
+),
+
+counted as (
+    select
+        *,
+        starting_customers - lost_customers as retained_customers,
+        starting_customers - lost_customers + gained_first_time_customers + gained_reactivated_customers
+            as ending_customers
+    from combined
 ),
 
 final as (
@@ -140,7 +285,7 @@ final as (
         case when is_complete then {{ ratio('lost_customers', 'starting_customers') }} end as churn_rate,
         cast(is_window_observed as boolean) as is_window_observed,
         cast(is_complete as boolean) as is_complete
-    from combined
+    from counted
 )
 
 select * from final

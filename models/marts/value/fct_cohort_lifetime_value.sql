@@ -3,8 +3,16 @@
 -- has paid for winning them. An age that is not over has counts and amounts so far, and no rates. For how many of
 -- them still buy see fct_cohort_retention.
 
-with month_ends as (
-    select * from {{ ref('int_customer_month_ends') }}
+with customers as (
+    select *
+    from {{ ref('int_customers') }}
+    where is_customer
+),
+
+month_ends as (
+    select *
+    from {{ ref('int_customer_month_ends') }}
+    where net_revenue <> 0
 ),
 
 subscription_months as (
@@ -15,15 +23,15 @@ spend as (
     select * from {{ ref('int_marketing_spend_months') }}
 ),
 
-segments as (
-    select * from {{ ref('int_customer_segments') }}
+segment_groups as (
+    select * from {{ ref('int_segment_groups') }}
 ),
 
 segment_values as (
     select distinct
         segment_type,
         segment_value
-    from segments
+    from segment_groups
 ),
 
 months as (
@@ -31,7 +39,7 @@ months as (
 ),
 
 first_cohort as (
-    select min(cohort_month) as first_cohort_month from month_ends
+    select min(cohort_month) as first_cohort_month from customers
 ),
 
 -- Also cohorts in which nobody came.
@@ -50,22 +58,70 @@ spine as (
     cross join segment_values
 ),
 
+cohorts as (
+    select
+        cohort_month,
+        segment_group,
+        count(*) as cohort_size
+    from customers
+    group by cohort_month, segment_group
+),
+
+cohort_sizes as (
+    select
+        cohorts.cohort_month,
+        segment_groups.segment_type,
+        segment_groups.segment_value,
+        sum(cohorts.cohort_size) as cohort_size
+    from cohorts
+    inner join segment_groups on cohorts.segment_group = segment_groups.segment_group
+    group by cohorts.cohort_month, segment_groups.segment_type, segment_groups.segment_value
+),
+
+bookings as (
+    select
+        cohort_month,
+        month,
+        segment_group,
+        net_revenue,
+        0 as subscription_revenue
+    from month_ends
+
+    union all
+
+    select
+        customers.cohort_month,
+        subscription_months.month,
+        customers.segment_group,
+        0 as net_revenue,
+        subscription_months.subscription_revenue
+    from subscription_months
+    inner join customers on subscription_months.customer_id = customers.customer_id
+    where subscription_months.subscription_revenue <> 0
+),
+
+group_totals as (
+    select
+        cohort_month,
+        month,
+        segment_group,
+        sum(net_revenue) as net_revenue,
+        sum(subscription_revenue) as subscription_revenue
+    from bookings
+    group by cohort_month, month, segment_group
+),
+
 totals as (
     select
-        month_ends.cohort_month,
-        month_ends.month,
-        segments.segment_type,
-        segments.segment_value,
-        count(*) as cohort_size,
-        sum(month_ends.net_revenue) as net_revenue,
-        sum(coalesce(subscription_months.subscription_revenue, 0)) as subscription_revenue
-    from month_ends
-    inner join segments on month_ends.customer_id = segments.customer_id
-    left join subscription_months
-        on
-            month_ends.customer_id = subscription_months.customer_id
-            and month_ends.month = subscription_months.month
-    group by month_ends.cohort_month, month_ends.month, segments.segment_type, segments.segment_value
+        group_totals.cohort_month,
+        group_totals.month,
+        segment_groups.segment_type,
+        segment_groups.segment_value,
+        sum(group_totals.net_revenue) as net_revenue,
+        sum(group_totals.subscription_revenue) as subscription_revenue
+    from group_totals
+    inner join segment_groups on group_totals.segment_group = segment_groups.segment_group
+    group by group_totals.cohort_month, group_totals.month, segment_groups.segment_type, segment_groups.segment_value
 ),
 
 spend_bounds as (
@@ -117,11 +173,16 @@ combined as (
         spine.segment_type,
         spine.segment_value,
         spine.is_complete,
-        coalesce(totals.cohort_size, 0) as cohort_size,
+        coalesce(cohort_sizes.cohort_size, 0) as cohort_size,
         coalesce(totals.net_revenue, 0) as net_revenue,
         coalesce(totals.subscription_revenue, 0) as subscription_revenue,
         cohort_spend.marketing_spend
     from spine
+    left join cohort_sizes
+        on
+            spine.cohort_month = cohort_sizes.cohort_month
+            and spine.segment_type = cohort_sizes.segment_type
+            and spine.segment_value = cohort_sizes.segment_value
     left join totals
         on
             spine.cohort_month = totals.cohort_month

@@ -11,15 +11,15 @@ months as (
     select * from {{ ref('int_months') }}
 ),
 
-segments as (
-    select * from {{ ref('int_customer_segments') }}
+segment_groups as (
+    select * from {{ ref('int_segment_groups') }}
 ),
 
 segment_values as (
     select distinct
         segment_type,
         segment_value
-    from segments
+    from segment_groups
 ),
 
 tiers as (
@@ -56,28 +56,33 @@ spine as (
     cross join tiers
 ),
 
-moves as (
+group_totals as (
     select
-        customer_id,
         month,
-        coalesce(
-            lag(loyalty_tier) over (partition by customer_id order by month), 'none'
-        ) as from_tier,
-        loyalty_tier as to_tier
+        segment_group,
+        previous_loyalty_tier as from_tier,
+        loyalty_tier as to_tier,
+        count(*) as customers
     from month_ends
+    group by month, segment_group, previous_loyalty_tier, loyalty_tier
 ),
 
 totals as (
     select
-        moves.month,
-        segments.segment_type,
-        segments.segment_value,
-        moves.from_tier,
-        moves.to_tier,
-        count(*) as customers
-    from moves
-    inner join segments on moves.customer_id = segments.customer_id
-    group by moves.month, segments.segment_type, segments.segment_value, moves.from_tier, moves.to_tier
+        group_totals.month,
+        group_totals.from_tier,
+        group_totals.to_tier,
+        segment_groups.segment_type,
+        segment_groups.segment_value,
+        sum(group_totals.customers) as customers
+    from group_totals
+    inner join segment_groups on group_totals.segment_group = segment_groups.segment_group
+    group by
+        group_totals.month,
+        group_totals.from_tier,
+        group_totals.to_tier,
+        segment_groups.segment_type,
+        segment_groups.segment_value
 ),
 
 combined as (

@@ -15,9 +15,9 @@ customer_months as (
     select * from {{ ref('int_customer_months') }}
 ),
 
-segments as (
+segment_groups as (
     select *
-    from {{ ref('int_customer_segments') }}
+    from {{ ref('int_segment_groups') }}
     where segment_type not in ('plan', 'billing_interval')
 ),
 
@@ -25,7 +25,15 @@ segment_values as (
     select distinct
         segment_type,
         segment_value
-    from segments
+    from segment_groups
+),
+
+customers as (
+    select
+        customer_id,
+        cohort_month
+    from {{ ref('int_customers') }}
+    where is_customer
 ),
 
 months as (
@@ -38,38 +46,59 @@ settings as (
 
 -- Customers who have ordered, as they stood at both ends of the month. Whether they are still customers is what all
 -- marts call active, a paid subscription included.
-order_customers as (
+group_standing as (
     select
-        customer_id,
         month,
-        cumulative_order_count > 0 and is_active as is_active_at_end,
-        lag(cumulative_order_count > 0 and is_active, 1, false) over (
-            partition by customer_id order by month
-        ) as was_active_at_start,
-        is_active
+        segment_group,
+        sum(case when was_active_shopper then 1 else 0 end) as starting_customers,
+        sum(case when was_active_shopper and not is_active then 1 else 0 end) as lost_customers,
+        sum(case when cumulative_order_count > 0 and is_active then 1 else 0 end) as active_customers,
+        0 as revenue,
+        0 as cost_amount,
+        0 as uncosted_order_count
     from month_ends
+    group by month, segment_group
+),
+
+-- Of customers since their first month.
+group_revenue as (
+    select
+        customer_months.month,
+        customer_months.segment_group,
+        0 as starting_customers,
+        0 as lost_customers,
+        0 as active_customers,
+        sum(customer_months.net_revenue) as revenue,
+        sum(customer_months.cost_amount) as cost_amount,
+        sum(customer_months.uncosted_order_count) as uncosted_order_count
+    from customer_months
+    inner join customers
+        on
+            customer_months.customer_id = customers.customer_id
+            and customer_months.month >= customers.cohort_month
+    group by customer_months.month, customer_months.segment_group
+),
+
+group_totals as (
+    select * from group_standing
+    union all
+    select * from group_revenue
 ),
 
 order_totals as (
     select
-        order_customers.month,
-        segments.segment_type,
-        segments.segment_value,
-        sum(case when order_customers.was_active_at_start then 1 else 0 end) as starting_customers,
-        sum(
-            case when order_customers.was_active_at_start and not order_customers.is_active then 1 else 0 end
-        ) as lost_customers,
-        sum(case when order_customers.is_active_at_end then 1 else 0 end) as active_customers,
-        sum(coalesce(customer_months.net_revenue, 0)) as revenue,
-        sum(coalesce(customer_months.cost_amount, 0)) as cost_amount,
-        sum(coalesce(customer_months.uncosted_order_count, 0)) as uncosted_order_count
-    from order_customers
-    inner join segments on order_customers.customer_id = segments.customer_id
-    left join customer_months
-        on
-            order_customers.customer_id = customer_months.customer_id
-            and order_customers.month = customer_months.month
-    group by order_customers.month, segments.segment_type, segments.segment_value
+        group_totals.month,
+        segment_groups.segment_type,
+        segment_groups.segment_value,
+        sum(group_totals.starting_customers) as starting_customers,
+        sum(group_totals.lost_customers) as lost_customers,
+        sum(group_totals.active_customers) as active_customers,
+        sum(group_totals.revenue) as revenue,
+        sum(group_totals.cost_amount) as cost_amount,
+        sum(group_totals.uncosted_order_count) as uncosted_order_count
+    from group_totals
+    inner join segment_groups on group_totals.segment_group = segment_groups.segment_group
+    group by group_totals.month, segment_groups.segment_type, segment_groups.segment_value
 ),
 
 bases as (
