@@ -24,7 +24,7 @@ from typing import IO
 
 import duckdb
 
-from scripts.sql import identifier, literal
+from scripts.core.sql import identifier, literal
 
 SAMPLE_ROWS = 10_000
 # A sample is spread over so many files of a group: statuses and date formats change over the years.

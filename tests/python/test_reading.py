@@ -13,11 +13,11 @@ import duckdb
 import pytest
 from small_company import ORDERS, Company
 
-from scripts import reading
-from scripts.adapters import Files
-from scripts.errors import ConfigurationError, LandingError
-from scripts.raw_rules import masked_phones
-from scripts.reading import Sandbox, fingerprint, without_addresses
+from scripts.core.errors import ConfigurationError, LandingError
+from scripts.landing import reading
+from scripts.landing.adapters import Files
+from scripts.landing.reading import Sandbox, fingerprint, without_addresses
+from scripts.landing.row_rules import masked_phones
 
 GOOD = ("1,a,2026-01-01,10", "2,b,2026-01-02,20.50")
 STORED = [("1", "a", "10.0000", 1), ("2", "b", "20.5000", 2)]
