@@ -13,6 +13,7 @@ from scripts.core.settings import Settings
 from scripts.publication.publications import tool_versions
 
 # What the marts and the checks are made from: a change in one of these files is a reason to build again.
+# A part of scripts/ counts unless it stands in NOT_FINGERPRINTED, so that a new one is not overlooked.
 FINGERPRINTED = (
     "dbt_project.yml",
     "profiles.yml",
@@ -22,6 +23,8 @@ FINGERPRINTED = (
     "tests/dbt/**/*",
     "scripts/**/*",
 )
+# Packages and modules of scripts/ that can change neither a mart nor a check: a night uses none of them.
+NOT_FINGERPRINTED = frozenset({"starter", "demo", "benchmark", "forget", "cli", "__main__"})
 
 
 def compute_fingerprint(settings: Settings, as_of: date | None) -> str:
@@ -46,10 +49,22 @@ def compute_fingerprint(settings: Settings, as_of: date | None) -> str:
 
 
 def fingerprinted_files(project_root: Path) -> list[Path]:
-    """The project files that count, sorted; Python's caches and hidden files do not."""
+    """The project files that count, sorted; Python's caches, hidden files and `NOT_FINGERPRINTED` do not."""
     return sorted(
         path
         for pattern in FINGERPRINTED
         for path in project_root.glob(pattern)
-        if path.is_file() and path.suffix != ".pyc" and not path.name.startswith(".")
+        if path.is_file()
+        and path.suffix != ".pyc"
+        and not path.name.startswith(".")
+        and _part_of_scripts(path.relative_to(project_root)) not in NOT_FINGERPRINTED
     )
+
+
+def _part_of_scripts(path: Path) -> str | None:
+    """The package or module of scripts/ that a file of the project belongs to; None for any other file.
+
+    >>> _part_of_scripts(Path("scripts/demo/texts.py")), _part_of_scripts(Path("scripts/cli.py"))
+    ('demo', 'cli')
+    """
+    return Path(path.parts[1]).stem if path.parts[0] == "scripts" else None

@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from scripts.core.settings import PROJECT_ROOT
+from scripts.publication.fingerprint import NOT_FINGERPRINTED, fingerprinted_files
 
 # From the ground up; a part may import itself and what stands before it. Publication stands before
 # validation, which compares with what was published last.
@@ -15,8 +16,6 @@ LAYERS = (
     *("landing", "build", "publication", "validation"),
     *("forget", "starter", "demo", "benchmark", "nightly", "cli", "__main__"),
 )
-# Not part of a night: whatever they hold, nothing that makes a mart may come to depend on it.
-ASIDE = {"starter", "demo", "benchmark"}
 
 ROOT = PROJECT_ROOT / "scripts"
 
@@ -67,14 +66,20 @@ def test_imports_go_only_downwards() -> None:
     assert not upwards
 
 
-def test_a_night_does_not_depend_on_what_stands_aside() -> None:
-    wrong = [
-        f"{module} imports {other}"
-        for module, others in IMPORTS.items()
-        for other in others
-        if layer(other) in ASIDE and layer(module) != layer(other)
-    ]
-    assert not wrong
+def test_whatever_makes_a_mart_or_a_check_is_fingerprinted() -> None:
+    """A night builds again when a file changes that its Python, or that of a model, can reach."""
+    found: set[str] = set()
+    waiting = {"scripts.nightly"}.union(*map(imported_by, (PROJECT_ROOT / "models").rglob("*.py")))
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        waiting |= IMPORTS[module] - found
+    assert {"scripts.prediction.survival", "scripts.validation.mart_suites"} <= found
+    assert {MODULES[module] for module in found} <= set(fingerprinted_files(PROJECT_ROOT))
+
+
+def test_what_is_not_fingerprinted_exists() -> None:
+    assert set(LAYERS) >= NOT_FINGERPRINTED
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

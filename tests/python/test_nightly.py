@@ -394,6 +394,27 @@ def test_fingerprint_ignores_what_python_and_editors_leave(night: Night) -> None
     assert compute_fingerprint(night.settings, date(2011, 1, 1)) != before
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        "starter/vocabulary.py",
+        "demo/texts.py",
+        "forget/forget.py",
+        "benchmark.py",
+        "benchmark/night.py",
+        "cli.py",
+    ],
+)
+def test_a_change_beside_the_marts_builds_nothing_anew(night: Night, file: str) -> None:
+    path = night.settings.project_root / "scripts" / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("as it was")
+    assert night.run() == 0
+    path.write_text("another comment")
+    assert night.run() == 0
+    assert night.built == 1
+
+
 def test_fingerprint_covers_the_project() -> None:
     files = {str(path.relative_to(PROJECT_ROOT)) for path in fingerprinted_files(PROJECT_ROOT)}
     assert {
@@ -401,6 +422,7 @@ def test_fingerprint_covers_the_project() -> None:
         "profiles.yml",
         "scripts/nightly.py",
         "scripts/validation/__init__.py",
+        "scripts/prediction/bg_nbd.py",
     } <= files
     assert any(file.startswith("models/") for file in files)
     assert any(file.startswith("macros/") for file in files)
