@@ -71,10 +71,6 @@ class Table:
     def required_columns(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.required)
 
-    @property
-    def has_timestamps(self) -> bool:
-        return any(column.kind is Kind.TIMESTAMP for column in self.columns)
-
 
 def _text(name: str, required: bool = False, values: tuple[str, ...] = ()) -> Column:
     return Column(name, Kind.TEXT, required, values=values)
