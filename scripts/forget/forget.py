@@ -35,8 +35,8 @@ from scripts.core.runs import new_run_id, sync, write_json
 from scripts.core.settings import Settings
 from scripts.core.sql import identifier, literal
 from scripts.landing.adapters import project_variables
-from scripts.landing.reading import EMAIL_PATTERN
 from scripts.landing.row_rules import row_key_sql
+from scripts.personal_data.patterns import EMAIL_PATTERN
 from scripts.personal_data.salt import hash_address, read_salt
 from scripts.personal_data.search import Search, Trace, database_holds, search
 from scripts.personal_data.suppression import KINDS, REMAINDER_FILE, add_marks, mark, read_marks

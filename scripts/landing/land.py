@@ -46,12 +46,10 @@ from scripts.landing.adapters import (
 )
 from scripts.landing.mapping import run_mapping
 from scripts.landing.reading import (
-    EMAIL_PATTERN,
     Fingerprint,
     LoadedInput,
     Sandbox,
     fingerprint,
-    without_addresses,
 )
 from scripts.landing.row_rules import (
     DECIMAL_COMMA,
@@ -61,6 +59,7 @@ from scripts.landing.row_rules import (
     decimal_comma_sql,
     masked_phones,
 )
+from scripts.personal_data.patterns import EMAIL_PATTERN, without_addresses
 from scripts.personal_data.salt import read_salt
 from scripts.personal_data.suppression import KINDS, REMAINDER_FILE, add_marks, mark, mark_sql, read_marks
 

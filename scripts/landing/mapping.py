@@ -16,7 +16,8 @@ import duckdb
 from scripts.core.errors import ConfigurationError, LandingError
 from scripts.core.sql import identifier
 from scripts.landing.adapters import Postgres, Sql, TableMapping, first_line, nearest
-from scripts.landing.reading import SOURCE_ROW, LoadedInput, Sandbox, without_addresses
+from scripts.landing.reading import SOURCE_ROW, LoadedInput, Sandbox
+from scripts.personal_data.patterns import without_addresses
 
 # A mapping that gives more rows than this, and than so many for each row it reads, has no end.
 _MANY_ROWS = 1_000_000

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from scripts.contract.raw_tables import CURRENCIES, Column, Kind, Table, stored_name
 from scripts.core.sql import identifier, literal
-from scripts.landing.reading import EMAIL_PATTERN, PHONE_PATTERN
+from scripts.personal_data.patterns import EMAIL_PATTERN, PHONE_PATTERN
 
 # What counts as blank at the ends of a value: also the spaces that spreadsheets and web forms leave.
 # and the marks that have no width.
