@@ -16,6 +16,7 @@ import duckdb
 
 from scripts.core.errors import ConfigurationError
 from scripts.core.sql import identifier, literal
+from scripts.core.text import in_columns
 
 # Marts keep four decimals: an amount is off by at most half of the last.
 HALF_DIGIT = "0.00005"
@@ -360,14 +361,7 @@ def table(findings: list[Finding]) -> str:
         )
         for finding in findings
     ]
-    widths = [max(len(row[place]) for row in (heads, *rows)) for place in range(len(heads))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in (heads, *rows)
-    )
+    return in_columns([heads, *rows])
 
 
 def _shown(number: float) -> str:
