@@ -31,7 +31,8 @@
 
 {#-
     What the rows of this model are computed by: its own code and that of all models before it, views among them, and the
-    seeds, as one hash. (Macros are not in dbt's graph: scripts/increments.py compares them, and a night starts over when they have changed.)
+    seeds, as one hash. (Macros are not in dbt's graph: scripts/build/incremental_state.py compares them, and a night
+    starts over when they have changed.)
 -#}
 {% macro code_fingerprint() -%}
     {%- if not execute -%} {{ return('') }} {%- endif -%}

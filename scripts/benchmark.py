@@ -22,11 +22,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from scripts.errors import ConfigurationError
+from scripts.core.errors import ConfigurationError
+from scripts.core.progress import show_live, start_logging
+from scripts.core.settings import PROJECT_ROOT
 from scripts.prediction import bg_nbd, gamma_gamma, sbg
 from scripts.prediction.fitting import Fit, distinct_cells
-from scripts.progress import show_live, start_logging
-from scripts.settings import PROJECT_ROOT
 
 # Near the published fits of the CDNOW sample and of the high-end subscribers; time in weeks.
 PLANTED = {

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from scripts.errors import (
+from scripts.core.errors import (
     EXIT_DEFECT,
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
@@ -23,14 +23,14 @@ from scripts.errors import (
 
 COMMANDS = {
     "nightly": "scripts.nightly",
-    "land": "scripts.landing",
-    "build": "scripts.building",
-    "validate": "scripts.validating",
-    "publish": "scripts.publishing",
-    "rollback": "scripts.publishing",
-    "forget": "scripts.forgetting",
-    "demo-data": "scripts.demo_data",
-    "new-source": "scripts.new_source",
+    "land": "scripts.landing.land",
+    "build": "scripts.build.dbt_runner",
+    "validate": "scripts.validation.validate",
+    "publish": "scripts.publication.publications",
+    "rollback": "scripts.publication.publications",
+    "forget": "scripts.forget.forget",
+    "demo-data": "scripts.demo.demo_data",
+    "new-source": "scripts.starter.new_source",
     "benchmark": "scripts.benchmark",
 }
 
@@ -76,8 +76,8 @@ def _tell(error: TenureError) -> NoReturn:
 
 def _machine_error(error: Exception) -> MachineError | None:
     # Imported here: it brings DuckDB, which `--help` should not wait for.
-    from scripts.machine import machine_error
-    from scripts.settings import Settings
+    from scripts.core.resource_errors import machine_error
+    from scripts.core.settings import Settings
 
     return machine_error(Settings.from_environment(), error)
 

@@ -7,8 +7,6 @@ up to date already does no work twice.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import os
 import socket
 import time
@@ -19,33 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import click
-import duckdb
 
-from scripts import summary
-from scripts.building import as_of_option, build, full_refresh_option, refresh_data_quality
-from scripts.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, TenureError
-from scripts.locking import warehouse_lock
-from scripts.progress import LOGGER, start_logging
-from scripts.publishing import Publication, current_publication, keep_option, publish, tool_versions
-from scripts.runs import record_file, reserve_run_id, write_json
-from scripts.settings import Settings
-
-# What the marts and the checks are made from: a change in one of these files is a reason to build again.
-FINGERPRINTED = (
-    "dbt_project.yml",
-    "profiles.yml",
-    "models/**/*",
-    "macros/**/*",
-    "seeds/**/*",
-    "tests/dbt/**/*",
-    "scripts/**/*",
-)
+from scripts.build.dbt_runner import as_of_option, build, full_refresh_option, refresh_data_quality
+from scripts.core.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, TenureError
+from scripts.core.locking import warehouse_lock
+from scripts.core.progress import LOGGER, start_logging
+from scripts.core.runs import record_file, reserve_run_id, write_json
+from scripts.core.settings import Settings
+from scripts.publication import summary
+from scripts.publication.fingerprint import compute_fingerprint
+from scripts.publication.publications import Publication, current_publication, keep_option, publish
 
 
 class RunRecord:
     """What a run did, kept on disk from its first moment: a killed run leaves one that says `running`.
 
-    The next run makes `died` of that, see `scripts/recovery.py`.
+    The next run makes `died` of that, see `scripts/core/cleanup.py`.
     """
 
     def __init__(self, settings: Settings, run_id: str, **given: Any) -> None:
@@ -119,7 +106,8 @@ def run_night(
     """Run all steps; what readers have afterwards.
 
     `source` and `data` are as `--source` and `--data`; `keep` earlier publications stay. The record is
-    written on every way out. Raises what the steps raise, each with its exit code, see `scripts/errors.py`.
+    written on every way out. Raises what the steps raise, each with its exit code, see
+    `scripts/core/errors.py`.
     """
     run_id = reserve_run_id(settings)
     record = RunRecord(
@@ -163,8 +151,8 @@ def _run_steps(
 ) -> tuple[Publication, bool]:
     """Land, build, validate, publish; the current publication, and whether this run made it."""
     # Imported here: they bring libraries that take a second to load, which `--help` should not wait for.
-    from scripts.landing import land
-    from scripts.validating import check_freshness, validate
+    from scripts.landing.land import land
+    from scripts.validation.validate import check_freshness, validate
 
     run_id = record.content["run_id"]
     with record.step("land") as entry:
@@ -217,37 +205,6 @@ def counts_of(result: Any) -> dict[str, Any]:
     if not dataclasses.is_dataclass(result) or isinstance(result, type):
         return {}
     return dataclasses.asdict(result)
-
-
-def compute_fingerprint(settings: Settings, as_of: date | None) -> str:
-    """A hash of what a publication is made from: landed data, company settings, as-of date, project, tools.
-
-    Two runs with one fingerprint would publish the same marts; no model reads the clock.
-    """
-    with duckdb.connect(str(settings.build_database), read_only=True) as connection:
-        landed = connection.execute("select max(batch_id), max(source_name) from raw.loads").fetchone()
-        company = connection.execute("select name, value from raw.settings order by all").fetchall()
-    parts = {
-        "landed": landed,
-        "company": company,
-        "as_of": as_of.isoformat() if as_of else None,
-        "tools": tool_versions(),
-        "project": {
-            str(path.relative_to(settings.project_root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in fingerprinted_files(settings.project_root)
-        },
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def fingerprinted_files(project_root: Path) -> list[Path]:
-    """The project files that count, sorted; Python's caches and hidden files do not."""
-    return sorted(
-        path
-        for pattern in FINGERPRINTED
-        for path in project_root.glob(pattern)
-        if path.is_file() and path.suffix != ".pyc" and not path.name.startswith(".")
-    )
 
 
 def _now() -> str:

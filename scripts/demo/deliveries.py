@@ -23,6 +23,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from scripts.core.sql import identifier, literal
 from scripts.demo.company import PERIODS, Company, file_days
 from scripts.demo.feedback import PRIORITIES, SURVEYS
 from scripts.demo.parameters import (
@@ -37,7 +38,6 @@ from scripts.demo.parameters import (
 )
 from scripts.demo.shop import PRODUCTS, REFUND_REASONS
 from scripts.demo.usage import FEATURES
-from scripts.sql import identifier, literal
 
 
 def name_of(column: str, names: tuple[str, ...]) -> str:

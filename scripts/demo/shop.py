@@ -23,7 +23,6 @@ from scripts.demo.parameters import (
 from scripts.demo.people import People
 
 COMPLETED, CANCELLED, RETURNED = range(3)
-STATUSES = ("completed", "cancelled", "returned")
 REFUND_REASONS = ("damaged", "wrong item", "arrived late", "changed my mind", "goodwill")
 
 # (name, USD, popularity)

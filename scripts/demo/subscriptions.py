@@ -23,8 +23,6 @@ from scripts.demo.parameters import (
 from scripts.demo.people import People
 
 MONTH, YEAR = range(2)
-INTERVALS = ("month", "year")
-MONTHS_PER_INTERVAL = (1, 12)
 NOT_CANCELLED, VOLUNTARY, INVOLUNTARY = range(3)
 CANCEL_TYPES = ("", "voluntary", "involuntary")
 STEADY, FADING, VANISHED = range(3)

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from scripts.core.sql import literal
 from scripts.demo.company import Company
 from scripts.demo.deliveries import connect, customer_number, date_of, name_of, planted_kind
 from scripts.demo.feedback import SURVEYS
@@ -27,7 +28,6 @@ from scripts.demo.parameters import (
 from scripts.demo.shop import AFFINITIES, AFFINITY_SHARE, COMPLETED, PRODUCTS
 from scripts.demo.subscriptions import CANCEL_TYPES, ENGAGEMENTS, VANISHED
 from scripts.demo.texts import THEME_NAMES
-from scripts.sql import literal
 
 CUSTOMER = customer_number()
 

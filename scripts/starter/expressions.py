@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from scripts.contract import CURRENCIES, Column, Kind
-from scripts.raw_rules import decimal_comma_sql
-from scripts.sql import identifier, literal
+from scripts.contract.raw_tables import CURRENCIES, Column, Kind
+from scripts.core.sql import identifier, literal
+from scripts.landing.row_rules import decimal_comma_sql
 from scripts.starter.guessing import GUESTS
 from scripts.starter.profiling import Dates, Numbers, Profile, is_day_first
 from scripts.starter.vocabulary import (

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
-from scripts.contract import TABLES, Column, Kind, Table
+from scripts.contract.raw_tables import TABLES, Column, Kind, Table
 from scripts.starter import vocabulary
 from scripts.starter.profiling import Numbers, Profile
 from scripts.starter.scanning import FileGroup

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from scripts.contract import CURRENCIES
+from scripts.contract.raw_tables import CURRENCIES
 from scripts.starter.scanning import FileGroup
 from scripts.starter.vocabulary import THRESHOLD, fold, is_personal_name, name_score, word_set
 

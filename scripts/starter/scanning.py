@@ -24,7 +24,8 @@ from typing import IO
 
 import duckdb
 
-from scripts.sql import identifier, literal
+from scripts.core.sql import identifier, literal
+from scripts.core.text import natural_order
 
 SAMPLE_ROWS = 10_000
 # A sample is spread over so many files of a group: statuses and date formats change over the years.
@@ -143,13 +144,6 @@ def scan(folder: Path) -> tuple[list[FileGroup], list[Unreadable]]:
 
 class _UnreadableError(Exception):
     """Why one file cannot be read."""
-
-
-def natural_order(name: str) -> list[tuple[int, int, str]]:
-    """Sort key under which `orders_9.csv` comes before `orders_10.csv`."""
-    return [
-        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part
-    ]
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from scripts.contract import TABLES, Kind
-from scripts.sql import identifier, literal
+from scripts.contract.raw_tables import TABLES, Kind
+from scripts.core.sql import identifier, literal
 from scripts.starter.expressions import Expression, amount_sql, expression
 from scripts.starter.guessing import SUMMED, Guess, Guesses, Match, fits, line_columns, number_of
 from scripts.starter.profiling import SYMBOL_CURRENCIES, Numbers, Profile

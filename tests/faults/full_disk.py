@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.errors import EXIT_MACHINE, EXIT_OK
+from scripts.core.errors import EXIT_MACHINE, EXIT_OK
 from tests.faults.injection import Injection, Point, why_impossible
 from tests.faults.kills import WEIGHTS, Trial, require_as_undisturbed, run_in_peace
 from tests.faults.stage import Stage, phase_of

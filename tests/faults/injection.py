@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from scripts.settings import PROJECT_ROOT
+from scripts.core.settings import PROJECT_ROOT
 
 ACTIONS = ("group", "torn", "parent", "self", "fill")
 

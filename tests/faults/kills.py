@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.errors import EXIT_LOCKED, EXIT_OK
-from scripts.settings import Settings
+from scripts.core.errors import EXIT_LOCKED, EXIT_OK
+from scripts.core.settings import Settings
 from tests.faults.injection import Injection, Point
 from tests.faults.stage import STEPS, Stage, phase_of, run_plain
 from tests.faults.verdicts import (

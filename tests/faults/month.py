@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from scripts.building import build
+from scripts.build.dbt_runner import build
+from scripts.core.settings import PROJECT_ROOT
 from scripts.demo.company import generate
 from scripts.demo.deliveries import write_deliveries
 from scripts.demo.parameters import Parameters
-from scripts.settings import PROJECT_ROOT
 from tests.python.warehouses import Warehouse, mart_differences
 
 PROJECT_PARTS = (

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from scripts.publishing import GRACE, current_publication, list_publications
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.core.settings import PROJECT_ROOT, Settings
+from scripts.publication.publications import GRACE, current_publication, list_publications
 from tests.faults.injection import Injection
 from tests.faults.stage import Stage, run_plain
 from tests.faults.verdicts import ViolationError, require_message

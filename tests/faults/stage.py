@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
+from scripts.core.settings import PROJECT_ROOT, Settings
 from scripts.demo.company import generate
 from scripts.demo.deliveries import write_deliveries
 from scripts.demo.parameters import Parameters
-from scripts.settings import PROJECT_ROOT, Settings
 from tests.faults.injection import Injection, Point
 from tests.faults.verdicts import current_run
 

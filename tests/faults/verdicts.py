@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 from filelock import lock_descriptor
 
-from scripts.publishing import current_publication
-from scripts.settings import Settings
-from scripts.sql import identifier, literal
+from scripts.core.settings import Settings
+from scripts.core.sql import identifier, literal
+from scripts.publication.publications import current_publication
 from tests.python.warehouses import mart_differences
 
 # The clock's, in raw: all else is the same however often a night was killed.

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from warehouses import Warehouse
 
+from scripts.core.settings import PROJECT_ROOT
 from scripts.demo.company import generate
 from scripts.demo.deliveries import write_company
 from scripts.demo.parameters import Parameters
-from scripts.settings import PROJECT_ROOT
 
 
 @pytest.fixture(scope="session")

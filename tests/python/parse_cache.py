@@ -14,8 +14,8 @@ from functools import cache
 import yaml
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
-from scripts.building import dbt_target_path
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.build.dbt_runner import dbt_target_path
+from scripts.core.settings import PROJECT_ROOT, Settings
 
 _SHARED = PROJECT_ROOT / "target" / "tests"
 _NAME = "partial_parse.msgpack"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from scripts.contract import LANDING_COLUMNS, TABLES, stored_name
+from scripts.contract.raw_tables import LANDING_COLUMNS, TABLES, stored_name
 
 
 def create_raw(connection: duckdb.DuckDBPyConnection) -> None:

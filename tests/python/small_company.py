@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 
-from scripts.landing import LandingResult, land
-from scripts.settings import Settings
+from scripts.core.settings import Settings
+from scripts.landing.land import LandingResult, land
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 

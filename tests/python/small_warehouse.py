@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from scripts.settings import Settings
+from scripts.core.settings import Settings
 
 # Columns as in the models of the same name, those that are read by scripts.
 MARTS = """

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.adapters import CsvOptions, Files, Postgres, adapter_path, load_adapter, nearest
-from scripts.errors import ConfigurationError
-from scripts.quality_limits import Freshness, QualityLimits
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.contract.quality_limits import Freshness, QualityLimits
+from scripts.core.errors import ConfigurationError
+from scripts.core.settings import PROJECT_ROOT, Settings
+from scripts.landing.adapters import CsvOptions, Files, Postgres, adapter_path, load_adapter, nearest
 
 COLUMNS = "{order_id: id, ordered_at: placed, gross_amount: amount}"
 

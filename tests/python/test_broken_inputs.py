@@ -19,8 +19,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from small_company import Company
 
-from scripts.raw_rules import BLANKS
-from scripts.settings import PROJECT_ROOT
+from scripts.core.settings import PROJECT_ROOT
+from scripts.landing.row_rules import BLANKS
 
 # Others: python -m tests.python.broken_inputs --seed N
 SEED = 20261121

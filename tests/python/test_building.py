@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from scripts.building import (
+from scripts.build.dbt_runner import (
     BuildFailedError,
     build,
     build_command,
@@ -20,8 +20,8 @@ from scripts.building import (
     dbt_environment,
     withheld_predictions,
 )
-from scripts.errors import CheckFailedError, ConfigurationError, LockedError
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.core.errors import CheckFailedError, ConfigurationError, LockedError
+from scripts.core.settings import PROJECT_ROOT, Settings
 
 PROJECT = """
 name: tenure
@@ -259,7 +259,7 @@ def test_interrupted_build_stops_dbt(settings: Settings) -> None:
 import sys
 from pathlib import Path
 from scripts import cli
-from scripts.settings import Settings
+from scripts.core.settings import Settings
 settings = Settings(warehouse=Path(sys.argv[1]), project_root=Path(sys.argv[2]))
 Settings.from_environment = classmethod(lambda cls: settings)
 sys.argv = ["scripts", "build"]

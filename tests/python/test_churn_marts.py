@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from warehouses import Warehouse
 
-from scripts.building import dbt_target_path
+from scripts.build.dbt_runner import dbt_target_path
 from scripts.demo.company import generate
 from scripts.demo.parameters import Parameters
 from scripts.demo.truth import write_truth

@@ -11,8 +11,8 @@ import yaml
 from small_company import Company
 from warehouses import Warehouse
 
-from scripts.contract import TABLES, stored_name
-from scripts.settings import PROJECT_ROOT
+from scripts.contract.raw_tables import TABLES, stored_name
+from scripts.core.settings import PROJECT_ROOT
 
 # Tests that share a warehouse run in one worker: it is built once.
 pytestmark = pytest.mark.xdist_group("demo")

@@ -21,15 +21,15 @@ import yaml
 from click.testing import CliRunner
 from lifetimes.utils import summary_data_from_transaction_data
 
-from scripts.contract import TABLES
+from scripts.contract.raw_tables import TABLES
+from scripts.core.errors import ConfigurationError
+from scripts.core.settings import PROJECT_ROOT, Settings
 from scripts.demo.company import Company, generate
 from scripts.demo.deliveries import LAYOUTS, write_company, write_deliveries
+from scripts.demo.demo_data import demo_data_command, write_demo_data
 from scripts.demo.parameters import BG_NBD, GAMMA_GAMMA, Parameters, add_months, day_number
 from scripts.demo.truth import write_truth
-from scripts.demo_data import demo_data_command, write_demo_data
-from scripts.errors import ConfigurationError
-from scripts.landing import land
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.landing.land import land
 
 ADAPTER = PROJECT_ROOT / "sources" / "demo.yml"
 CUSTOMERS = 2000

@@ -12,13 +12,13 @@ import pytest
 from raw_schema import create_raw
 from small_company import ORDERS, Company
 
-from scripts.contract import TABLES
-from scripts.expectations import drift
-from scripts.expectations.findings import CheckResult, Status
-from scripts.expectations.queries import Past, Suite
-from scripts.expectations.running import run_suites
-from scripts.quality_limits import Freshness, QualityLimits
-from scripts.validating import ValidationFailedError, check_freshness
+from scripts.contract.quality_limits import Freshness, QualityLimits
+from scripts.contract.raw_tables import TABLES
+from scripts.validation import drift
+from scripts.validation.results import CheckResult, Status
+from scripts.validation.runner import run_suites
+from scripts.validation.suites import Past, Suite
+from scripts.validation.validate import ValidationFailedError, check_freshness
 
 # A Tuesday; the deliveries of the sixty-nine days before it follow a bulk delivery of the history.
 LAST = date(2026, 3, 31)

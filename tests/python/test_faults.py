@@ -16,8 +16,8 @@ import small_warehouse
 from small_company import Company
 from warehouses import Warehouse
 
-from scripts.building import dbt_log_path, dbt_target_path
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.build.dbt_runner import dbt_log_path, dbt_target_path
+from scripts.core.settings import PROJECT_ROOT, Settings
 from tests.faults.full_disk import NAMESPACE, why_no_disk
 from tests.faults.injection import Injection, Point, spread, why_impossible
 from tests.faults.verdicts import (

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from warehouses import Warehouse
 
-from scripts.building import dbt_target_path
+from scripts.build.dbt_runner import dbt_target_path
 
 pytestmark = pytest.mark.xdist_group("feedback_rules")
 

@@ -19,17 +19,17 @@ from click.testing import CliRunner
 from small_company import NOW, Company
 from warehouses import Warehouse
 
-from scripts import forgetting
-from scripts.errors import ConfigurationError, LandingError
-from scripts.forgetting import Forgetting, _Case, forget, forget_command
-from scripts.forgotten import REMAINDER_FILE, add_marks, mark
-from scripts.increments import macros_fingerprint, remember_macros
-from scripts.landing import land
-from scripts.locking import warehouse_lock
-from scripts.publishing import list_publications, publish, rollback
-from scripts.salt import hash_address, read_salt
-from scripts.settings import PROJECT_ROOT, Settings
-from scripts.traces import Trace, search
+from scripts.build.incremental_state import macros_fingerprint, remember_macros
+from scripts.core.errors import ConfigurationError, LandingError
+from scripts.core.locking import warehouse_lock
+from scripts.core.settings import PROJECT_ROOT, Settings
+from scripts.forget import forget as forgetting
+from scripts.forget.forget import Forgetting, _Case, forget, forget_command
+from scripts.landing.land import land
+from scripts.personal_data.salt import hash_address, read_salt
+from scripts.personal_data.search import Trace, search
+from scripts.personal_data.suppression import REMAINDER_FILE, add_marks, mark
+from scripts.publication.publications import list_publications, publish, rollback
 from tests.faults.month import differences, full_refresh_of
 
 demo = pytest.mark.xdist_group("demo")
@@ -637,8 +637,8 @@ def test_two_first_runs_get_one_salt_and_an_open_one_is_closed(
     monkeypatch.delenv("TENURE_HASH_SALT", raising=False)
     settings = Settings(tmp_path)
     code = (
-        "import sys; from pathlib import Path; from scripts.salt import read_salt; "
-        "from scripts.settings import Settings; print(read_salt(Settings(Path(sys.argv[1]))))"
+        "import sys; from pathlib import Path; from scripts.personal_data.salt import read_salt; "
+        "from scripts.core.settings import Settings; print(read_salt(Settings(Path(sys.argv[1]))))"
     )
     runs = [
         subprocess.Popen(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.settings import PROJECT_ROOT
+from scripts.core.settings import PROJECT_ROOT
 from tests.faults.month import EVENTS, nights
 
 # What settings an incremental model may read: they are in the fingerprint of stg_settings, or, like

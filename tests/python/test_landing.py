@@ -22,14 +22,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from small_company import NOW, ORDERS, Company
 
-from scripts import landing
-from scripts.adapters import load_adapter
-from scripts.contract import LANDING_COLUMNS, TABLES, stored_name
-from scripts.errors import ConfigurationError, LandingError, LockedError
-from scripts.landing import land, land_command
-from scripts.locking import warehouse_lock
-from scripts.raw_rules import row_key_sql
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.contract.raw_tables import LANDING_COLUMNS, TABLES, stored_name
+from scripts.core.errors import ConfigurationError, LandingError, LockedError
+from scripts.core.locking import warehouse_lock
+from scripts.core.settings import PROJECT_ROOT, Settings
+from scripts.landing import land as landing
+from scripts.landing.adapters import load_adapter
+from scripts.landing.land import land, land_command
+from scripts.landing.row_rules import row_key_sql
 
 SHARED = Path(os.environ.get("TENURE_SHARED", PROJECT_ROOT.parent / "shared"))
 

@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from scripts.settings import PROJECT_ROOT
+from scripts.core.settings import PROJECT_ROOT
 
 FILES = ("requirements.lock", "requirements-dev.lock")
 

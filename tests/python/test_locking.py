@@ -14,16 +14,16 @@ import duckdb
 import pytest
 from filelock import lock_descriptor
 
-from scripts import building
-from scripts.errors import ConfigurationError, LockedError
-from scripts.locking import warehouse_lock
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.build import dbt_runner
+from scripts.core.errors import ConfigurationError, LockedError
+from scripts.core.locking import warehouse_lock
+from scripts.core.settings import PROJECT_ROOT, Settings
 
 HOLD_LOCK = """
 import sys
 from pathlib import Path
-from scripts.locking import warehouse_lock
-from scripts.settings import Settings
+from scripts.core.locking import warehouse_lock
+from scripts.core.settings import Settings
 with warehouse_lock(Settings(warehouse=Path(sys.argv[1])), "nightly", "20261121T203000Z"):
     print("ready", flush=True)
     sys.stdin.read()
@@ -31,8 +31,8 @@ with warehouse_lock(Settings(warehouse=Path(sys.argv[1])), "nightly", "20261121T
 HOLD_LOCK_WITH_CHILD = """
 import subprocess, sys
 from pathlib import Path
-from scripts.locking import warehouse_lock
-from scripts.settings import Settings
+from scripts.core.locking import warehouse_lock
+from scripts.core.settings import Settings
 with warehouse_lock(Settings(warehouse=Path(sys.argv[1])), "nightly", "20261121T203000Z"):
     child = subprocess.Popen(
         ["sleep", "600"], close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
@@ -123,7 +123,7 @@ def test_dbt_inherits_the_lock(settings: Settings, tmp_path: Path) -> None:
     )
     with warehouse_lock(settings, "build"):
         command = [sys.executable, "-c", program, str(settings.lock_file)]
-        exit_code, output = building._run(command, dict(os.environ), tmp_path, tmp_path / "console.log")
+        exit_code, output = dbt_runner._run(command, dict(os.environ), tmp_path, tmp_path / "console.log")
     assert (exit_code, output) == (0, "inherited\n")
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from scripts.building import BuildFailedError, BuildFailure
-from scripts.errors import LandingError
-from scripts.machine import machine_error
-from scripts.settings import Settings
+from scripts.build.dbt_runner import BuildFailedError, BuildFailure
+from scripts.core.errors import LandingError
+from scripts.core.resource_errors import machine_error
+from scripts.core.settings import Settings
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 

@@ -20,11 +20,11 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.adapters import Adapter, load_adapter
-from scripts.errors import ConfigurationError
-from scripts.landing import land
-from scripts.new_source import _next_commands, new_source, new_source_command
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.core.errors import ConfigurationError
+from scripts.core.settings import PROJECT_ROOT, Settings
+from scripts.landing.adapters import Adapter, load_adapter
+from scripts.landing.land import land
+from scripts.starter.new_source import _next_commands, new_source, new_source_command
 from scripts.starter.scanning import scan
 from scripts.starter.vocabulary import fold, is_personal_name, name_score, tables_named
 

@@ -23,13 +23,13 @@ import pytest
 import small_warehouse
 
 from scripts import cli
-from scripts.building import BuildResult
-from scripts.errors import CheckFailedError, ConfigurationError, LandingError
-from scripts.locking import warehouse_lock
-from scripts.nightly import compute_fingerprint, fingerprinted_files
-from scripts.publishing import current_publication, rollback
-from scripts.runs import run_order
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.build.dbt_runner import BuildResult
+from scripts.core.errors import CheckFailedError, ConfigurationError, LandingError
+from scripts.core.locking import warehouse_lock
+from scripts.core.runs import run_order
+from scripts.core.settings import PROJECT_ROOT, Settings
+from scripts.publication.fingerprint import compute_fingerprint, fingerprinted_files
+from scripts.publication.publications import current_publication, rollback
 
 STEPS = ("land", "build", "validate", "publish")
 
@@ -59,8 +59,8 @@ class Night:
         self.replace("refresh_data_quality", lambda settings, as_of: None)
 
     def replace(self, step: str, function: Callable[..., Any]) -> None:
-        homes = {"land": "scripts.landing"} | dict.fromkeys(
-            ("validate", "check_freshness"), "scripts.validating"
+        homes = {"land": "scripts.landing.land"} | dict.fromkeys(
+            ("validate", "check_freshness"), "scripts.validation.validate"
         )
         home = homes.get(step, "scripts.nightly")
         self.monkeypatch.setattr(f"{home}.{step}", function)
@@ -91,7 +91,7 @@ class Night:
 @pytest.fixture
 def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Night:
     project = tmp_path / "project"
-    for file in ("dbt_project.yml", "models/core/dim.sql", "seeds/tiers.csv", "scripts/landing.py"):
+    for file in ("dbt_project.yml", "models/core/dim.sql", "seeds/tiers.csv", "scripts/landing/land.py"):
         (project / file).parent.mkdir(parents=True, exist_ok=True)
         (project / file).write_text("as it was")
     return Night(Settings(warehouse=tmp_path / "warehouse", project_root=project), monkeypatch)
@@ -333,7 +333,7 @@ def test_every_reason_to_build_again(night: Night, change: str) -> None:
         case "seed":
             (project / "seeds/tiers.csv").write_text("another")
         case "script":
-            (project / "scripts/landing.py").write_text("another")
+            (project / "scripts/landing/land.py").write_text("another")
         case "new model":
             (project / "models/core/fct.sql").write_text("new")
         case "lost model":
@@ -394,13 +394,35 @@ def test_fingerprint_ignores_what_python_and_editors_leave(night: Night) -> None
     assert compute_fingerprint(night.settings, date(2011, 1, 1)) != before
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        "starter/vocabulary.py",
+        "demo/texts.py",
+        "forget/forget.py",
+        "benchmark.py",
+        "benchmark/night.py",
+        "cli.py",
+    ],
+)
+def test_a_change_beside_the_marts_builds_nothing_anew(night: Night, file: str) -> None:
+    path = night.settings.project_root / "scripts" / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("as it was")
+    assert night.run() == 0
+    path.write_text("another comment")
+    assert night.run() == 0
+    assert night.built == 1
+
+
 def test_fingerprint_covers_the_project() -> None:
     files = {str(path.relative_to(PROJECT_ROOT)) for path in fingerprinted_files(PROJECT_ROOT)}
     assert {
         "dbt_project.yml",
         "profiles.yml",
         "scripts/nightly.py",
-        "scripts/expectations/__init__.py",
+        "scripts/validation/__init__.py",
+        "scripts/prediction/bg_nbd.py",
     } <= files
     assert any(file.startswith("models/") for file in files)
     assert any(file.startswith("macros/") for file in files)

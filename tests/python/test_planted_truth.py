@@ -8,13 +8,13 @@ import pytest
 from click.testing import CliRunner
 from warehouses import Warehouse
 
+from scripts.core.errors import CheckFailedError, ConfigurationError
+from scripts.core.settings import Settings
 from scripts.demo.company import generate
+from scripts.demo.comparison import Finding, compare, table
+from scripts.demo.demo_data import demo_data_command
 from scripts.demo.parameters import REASONS, Parameters
-from scripts.demo.recovered import Finding, compare, table
 from scripts.demo.truth import write_truth
-from scripts.demo_data import demo_data_command
-from scripts.errors import CheckFailedError, ConfigurationError
-from scripts.settings import Settings
 
 pytestmark = pytest.mark.xdist_group("demo")
 

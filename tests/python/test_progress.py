@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.progress import LOGGER, show_live, start_logging
+from scripts.core.progress import LOGGER, show_live, start_logging
 
 
 class Terminal(io.StringIO):

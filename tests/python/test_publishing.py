@@ -17,9 +17,10 @@ import pytest
 from click.testing import CliRunner
 from small_warehouse import build, make_warehouse
 
-from scripts import publishing
-from scripts.errors import CheckFailedError, ConfigurationError, TenureError
-from scripts.publishing import (
+from scripts.core.errors import CheckFailedError, ConfigurationError, TenureError
+from scripts.core.settings import Settings
+from scripts.publication import publications as publishing
+from scripts.publication.publications import (
     Publication,
     current_publication,
     list_publications,
@@ -28,7 +29,6 @@ from scripts.publishing import (
     rollback,
     rollback_command,
 )
-from scripts.settings import Settings
 from tests.faults.readers import reader
 
 

@@ -13,11 +13,12 @@ import duckdb
 import pytest
 from small_company import ORDERS, Company
 
-from scripts import reading
-from scripts.adapters import Files
-from scripts.errors import ConfigurationError, LandingError
-from scripts.raw_rules import masked_phones
-from scripts.reading import Sandbox, fingerprint, without_addresses
+from scripts.core.errors import ConfigurationError, LandingError
+from scripts.landing import reading
+from scripts.landing.adapters import Files
+from scripts.landing.reading import Sandbox, fingerprint
+from scripts.landing.row_rules import masked_phones
+from scripts.personal_data.patterns import EMAIL_PATTERN, PHONE_PATTERN, without_addresses
 
 GOOD = ("1,a,2026-01-01,10", "2,b,2026-01-02,20.50")
 STORED = [("1", "a", "10.0000", 1), ("2", "b", "20.5000", 2)]
@@ -705,7 +706,7 @@ def test_postgres_without_its_variable(company, monkeypatch):
 def test_addresses_are_found_alike_by_python_and_duckdb(text, expected):
     assert without_addresses(text) == expected
     by_duckdb = duckdb.execute(
-        "select regexp_replace(?, ?, '[e-mail]', 'g')", [text, reading.EMAIL_PATTERN]
+        "select regexp_replace(?, ?, '[e-mail]', 'g')", [text, EMAIL_PATTERN]
     ).fetchone()[0]
     assert by_duckdb == expected
 
@@ -726,7 +727,7 @@ def test_telephone_numbers_are_told_from_orders_dates_and_amounts(text):
         result = masked.execute(f"select {masked_phones('?')}", [written]).fetchone()[0]
         # The bracket of (020) may be taken for the one around the number.
         assert result.replace("(", "") == expected.replace("(", ""), written
-        assert re.sub(reading.PHONE_PATTERN, r"\1[phone]", written) == result
+        assert re.sub(PHONE_PATTERN, r"\1[phone]", written) == result
 
 
 def test_fingerprint_is_the_sha256_of_the_file(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from scripts.cli import COMMANDS, cli
-from scripts.settings import PROJECT_ROOT
+from scripts.core.settings import PROJECT_ROOT
 
 README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from scripts.locking import warehouse_lock
-from scripts.settings import Settings
+from scripts.core.locking import warehouse_lock
+from scripts.core.settings import Settings
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import duckdb
 import pytest
 from warehouses import Warehouse
 
-from scripts.building import BuildFailedError, build
-from scripts.errors import ConfigurationError
-from scripts.rules import check_rules, declared_rules
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.build.dbt_runner import BuildFailedError, build
+from scripts.build.rule_files import check_rules, declared_rules
+from scripts.core.errors import ConfigurationError
+from scripts.core.settings import PROJECT_ROOT, Settings
 from tests.faults.month import copy_project
 
 pytestmark = pytest.mark.xdist_group("demo")

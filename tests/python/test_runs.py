@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.runs import new_run_id, record_file, reserve_run_id, run_order, write_json
-from scripts.settings import Settings
+from scripts.core.runs import new_run_id, record_file, reserve_run_id, run_order, write_json
+from scripts.core.settings import Settings
 
 NOW = datetime(2026, 11, 21, 20, 30, 0, 999, tzinfo=UTC)
 

@@ -13,9 +13,9 @@ import duckdb
 import pytest
 from small_warehouse import make_warehouse
 
-from scripts.publishing import current_publication, publish
-from scripts.settings import Settings
-from scripts.summary import (
+from scripts.core.settings import Settings
+from scripts.publication.publications import current_publication, publish
+from scripts.publication.summary import (
     Headlines,
     OpenFindings,
     format_findings,

@@ -19,16 +19,16 @@ from click.testing import CliRunner
 from great_expectations.expectations.core import ExpectColumnValuesToBeBetween
 from raw_schema import create_raw
 
-from scripts.contract import TABLES
-from scripts.errors import EXIT_CHECK_FAILED, CheckFailedError, ConfigurationError
-from scripts.expectations import marts, raw
-from scripts.expectations.data_docs import without_outside
-from scripts.expectations.findings import Finding, Severity
-from scripts.expectations.queries import Past, Suite, figure, no_rows
-from scripts.expectations.running import run_suites
-from scripts.publishing import publish
-from scripts.settings import PROJECT_ROOT, Settings
-from scripts.validating import ValidationFailedError, validate, validate_command
+from scripts.contract.raw_tables import TABLES
+from scripts.core.errors import EXIT_CHECK_FAILED, CheckFailedError, ConfigurationError
+from scripts.core.settings import PROJECT_ROOT, Settings
+from scripts.publication.publications import publish
+from scripts.validation import mart_suites, raw_suites
+from scripts.validation.data_docs import without_outside
+from scripts.validation.results import Finding, Severity
+from scripts.validation.runner import run_suites
+from scripts.validation.suites import Past, Suite, figure, no_rows
+from scripts.validation.validate import ValidationFailedError, validate, validate_command
 
 RUN_ID = "20260101T000000Z"
 AS_OF = date(2026, 3, 31)
@@ -332,7 +332,7 @@ def find_raw(tmp_path: Path) -> Callable[..., list[Finding]]:
             }
             if ledger:
                 connection.execute(ledger)
-        suites = [suite for suite in raw.suites(Past(as_of=AS_OF)) if suite.table in filled]
+        suites = [suite for suite in raw_suites.suites(Past(as_of=AS_OF)) if suite.table in filled]
         _, findings, errors, _ = run_suites(database, suites, RUN_ID, tmp_path / "site")
         assert errors == []
         return findings
@@ -347,7 +347,9 @@ def find_marts(warehouse: Path, tmp_path: Path) -> Callable[..., list[Finding]]:
     def find(change: str, past: Past | None = None, mart: str | None = None) -> list[Finding]:
         with duckdb.connect(str(warehouse)) as connection:
             connection.execute(change)
-        suites = [suite for suite in marts.suites(past or Past(as_of=AS_OF)) if mart in (None, suite.table)]
+        suites = [
+            suite for suite in mart_suites.suites(past or Past(as_of=AS_OF)) if mart in (None, suite.table)
+        ]
         _, findings, errors, _ = run_suites(warehouse, suites, RUN_ID, tmp_path / "site")
         assert errors == []
         return findings

@@ -10,9 +10,9 @@ from typing import Any
 
 import duckdb
 
-from scripts.building import dbt_environment, dbt_log_path, dbt_target_path
-from scripts.landing import LandingResult, land
-from scripts.settings import PROJECT_ROOT, Settings
+from scripts.build.dbt_runner import dbt_environment, dbt_log_path, dbt_target_path
+from scripts.core.settings import PROJECT_ROOT, Settings
+from scripts.landing.land import LandingResult, land
 from tests.python import parse_cache
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from scripts.errors import ConfigurationError
+from scripts.core.errors import ConfigurationError
 
 from .corpus import Expected, Landed, Shop, csv, kind, landed, orders, stops
 

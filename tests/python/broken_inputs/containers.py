@@ -10,7 +10,7 @@ from random import Random
 
 import duckdb
 
-from scripts.errors import ConfigurationError
+from scripts.core.errors import ConfigurationError
 
 from .corpus import Expected, Landed, Order, Reject, Shop, csv, kind, landed, orders, stops
 

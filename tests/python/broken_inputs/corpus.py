@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from scripts.errors import LandingError, TenureError
+from scripts.core.errors import LandingError, TenureError
 
 HEADER = ("id", "customer", "placed", "amount")
 # How the rows of each table are compared: as text, in this order.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from random import Random
 
-from scripts.errors import ConfigurationError
+from scripts.core.errors import ConfigurationError
 
 from .corpus import Expected, Landed, Order, Reject, Shop, csv, kind, landed, orders, stops
 

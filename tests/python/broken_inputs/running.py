@@ -13,10 +13,10 @@ from unittest import mock
 import duckdb
 from small_company import NOW, Company
 
-from scripts.errors import EXIT_CANNOT_LAND, EXIT_USAGE, TenureError
-from scripts.landing import LandingResult, land
-from scripts.reading import Sandbox
-from scripts.settings import Settings
+from scripts.core.errors import EXIT_CANNOT_LAND, EXIT_USAGE, TenureError
+from scripts.core.settings import Settings
+from scripts.landing.land import LandingResult, land
+from scripts.landing.reading import Sandbox
 
 from .corpus import SHOWN, Expected, Kind, Landed, Shop, Stopped
 

@@ -1,0 +1,227 @@
+"""Check the rule files under `seeds/` before dbt loads them: a mistake is told where it was made.
+
+What a file must hold is declared once, in the .yml beside it: its columns with their types (`column_types`),
+and of the tests those that a single line can break (`not_null`, `unique`, `accepted_values`, `in_range`). dbt
+would refuse most of it too, but says neither line nor column, and takes a forgotten quote for a long text.
+What rows mean together (bands without a gap, tiers that rise) is tested in tests/dbt/singular.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.core.errors import ConfigurationError
+from scripts.landing.adapters import nearest
+
+# How many mistakes a message lists.
+LISTED_MISTAKES = 10
+
+
+@dataclass(frozen=True)
+class RuleColumn:
+    """What the .yml declares of a column; `type` in lower case, as in `decimal(28,4)`."""
+
+    name: str
+    type: str
+    is_required: bool = False
+    is_unique: bool = False
+    values: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class RuleFile:
+    """A CSV under `seeds/` and what it must hold."""
+
+    path: Path
+    columns: dict[str, RuleColumn] = field(default_factory=dict)
+
+
+def check_rules(project_root: Path) -> None:
+    """Check every CSV under `seeds/` against its .yml.
+
+    Raises ConfigurationError with file, line, column and remedy of the first ten mistakes of all files.
+    """
+    mistakes = [mistake for file in declared_rules(project_root / "seeds") for mistake in find_mistakes(file)]
+    if mistakes:
+        more = len(mistakes) - LISTED_MISTAKES
+        raise ConfigurationError(
+            "\n".join(mistakes[:LISTED_MISTAKES])
+            + (f"\n… and {more} more mistakes in rule files." if more > 0 else "")
+            + "\nNothing was built. Correct the file, or take back the last change to it."
+        )
+
+
+def declared_rules(folder: Path) -> list[RuleFile]:
+    """The rule files that the .yml files in `folder` declare."""
+    return [
+        RuleFile(folder / f"{seed['name']}.csv", {column.name: column for column in _columns(seed)})
+        for path in sorted(folder.glob("*.yml"))
+        for seed in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("seeds", [])
+    ]
+
+
+def _columns(seed: dict[str, Any]) -> Iterator[RuleColumn]:
+    declared = {column["name"]: column for column in seed.get("columns", [])}
+    for name, kind in seed.get("config", {}).get("column_types", {}).items():
+        tests: dict[str, dict[str, Any]] = {}
+        for test in declared.get(name, {}).get("data_tests", []):
+            if isinstance(test, str):
+                tests[test] = {}
+            else:
+                ((test_name, options),) = test.items()
+                tests[test_name] = (options or {}).get("arguments", {})
+        bounds = tests.get("in_range", {})
+        yield RuleColumn(
+            name=name,
+            type=str(kind).lower().replace(" ", ""),
+            is_required="not_null" in tests,
+            is_unique="unique" in tests,
+            values=tuple(str(value) for value in tests.get("accepted_values", {}).get("values", [])),
+            minimum=bounds.get("minimum"),
+            maximum=bounds.get("maximum"),
+        )
+
+
+def find_mistakes(file: RuleFile) -> Iterator[str]:
+    """What is wrong with the file, a sentence each that begins with file and line."""
+    where = f"seeds/{file.path.name}"
+    try:
+        # Spreadsheets write a byte order mark.
+        text = file.path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        yield f"{where} is missing: its .yml beside it declares it."
+        return
+    except UnicodeDecodeError as error:
+        line = file.path.read_bytes()[: error.start].count(b"\n") + 1
+        yield f"{where}, line {line}: not UTF-8. Save it as “CSV UTF-8”."
+        return
+    rows: list[tuple[int, list[str]]] = []
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    first = 1
+    try:
+        for values in reader:
+            # An empty line says nothing; one of commas, as spreadsheets leave behind, is a row of nothing.
+            if values:
+                rows.append((first, values))
+            first = reader.line_num + 1
+    except csv.Error as error:
+        yield (
+            f"{where}, line {first}: a quote is wrong ({error}). Text with a comma stands between two "
+            "quotes, and a quote in it is written twice."
+        )
+        return
+    if not rows:
+        yield f"{where} is empty: its first line names the columns {', '.join(file.columns)}."
+        return
+    yield from _header_mistakes(where, file, *rows[0])
+    if {name.strip() for name in rows[0][1]} != set(file.columns) or len(rows[0][1]) != len(file.columns):
+        return
+    if len(rows) == 1:
+        yield f"{where} has no rows: without any rule nothing can be told."
+    yield from _row_mistakes(where, file, rows[0][1], rows[1:])
+
+
+def _header_mistakes(where: str, file: RuleFile, line: int, header: list[str]) -> Iterator[str]:
+    if len(header) == 1 and len(file.columns) > 1 and ";" in header[0]:
+        yield f"{where}, line {line}: the columns are separated by semicolons. Save it with commas."
+        return
+    for name in file.columns:
+        if name not in header:
+            yield f"{where}, line {line}: the column {name} is missing{nearest(name, header)}"
+    for place, name in enumerate(header, start=1):
+        if name not in file.columns:
+            yield (
+                f"{where}, line {line}, column {place}: nobody knows the column {name or '(no name)'}: "
+                f"there are {', '.join(file.columns)}."
+            )
+        elif name in header[: place - 1]:
+            yield f"{where}, line {line}, column {place}: the column {name} is there twice."
+
+
+def _row_mistakes(
+    where: str, file: RuleFile, header: list[str], rows: list[tuple[int, list[str]]]
+) -> Iterator[str]:
+    seen: dict[tuple[str, str], int] = {}
+    for line, values in rows:
+        if len(values) != len(header):
+            yield (
+                f"{where}, line {line}: {len(values)} values, but there are {len(header)} columns "
+                f"({', '.join(header)}). Text with a comma stands between two quotes."
+            )
+            continue
+        for name, value in zip(header, values, strict=True):
+            column = file.columns[name]
+            problem = _problem(column, value)
+            if problem is None and column.is_unique and value:
+                earlier = seen.setdefault((name, value), line)
+                if earlier != line:
+                    problem = f"'{value}' stands in line {earlier} already: every row has its own"
+            if problem is not None:
+                yield f"{where}, line {line}, column {name}: {problem}."
+
+
+def _problem(column: RuleColumn, value: str) -> str | None:
+    """What is wrong with one value, None if nothing is."""
+    if value == "":
+        return "nothing is there, and something must be" if column.is_required else None
+    kind, _, scale = re.fullmatch(r"(\w+)(?:\((\d+),(\d+)\))?", column.type).group(1, 2, 3)  # type: ignore[union-attr]
+    read, expected = _READERS.get(kind, (str, "text"))
+    try:
+        number = read(value.strip())
+    except (ValueError, InvalidOperation):
+        return f"'{value}' is not {expected}"
+    if column.values and value not in column.values:
+        return f"'{value}' is none of {', '.join(column.values)}"
+    if scale is not None and -number.as_tuple().exponent > int(scale):
+        return f"'{value}' has more than {scale} decimals"
+    if column.minimum is not None and number < column.minimum:
+        return f"{value} is less than {column.minimum}"
+    if column.maximum is not None and number > column.maximum:
+        return f"{value} is more than {column.maximum}"
+    return None
+
+
+def _boolean(value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise ValueError
+    return value.lower() == "true"
+
+
+def _integer(value: str) -> int:
+    if not re.fullmatch(r"[+-]?\d+", value):
+        raise ValueError
+    return int(value)
+
+
+def _decimal(value: str) -> Decimal:
+    number = Decimal(value)
+    if not number.is_finite() or "_" in value:
+        raise ValueError
+    return number
+
+
+def _double(value: str) -> float:
+    number = float(value)
+    if not isfinite(number) or "_" in value:
+        raise ValueError
+    return number
+
+
+_READERS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "varchar": (str, "text"),
+    "bigint": (_integer, "a whole number, like 12"),
+    "decimal": (_decimal, "a number, like 12.5"),
+    "double": (_double, "a number, like 12.5"),
+    "boolean": (_boolean, "true or false"),
+}

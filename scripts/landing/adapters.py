@@ -1,0 +1,608 @@
+"""Adapters: the YAML files that map a company's exports to the raw contract.
+
+`load_adapter` reads one and checks all that can be checked without the data. A message names the file, the
+line, the key, and the nearest valid name. The SQL is only parsed here; `scripts.landing.mapping` runs it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import yaml
+
+from scripts.contract.quality_limits import DRIFT_NAMES, FRESHNESS_NAMES, Freshness, QualityLimits
+from scripts.contract.raw_tables import CURRENCIES, TABLES, Kind, Table
+from scripts.core.errors import ConfigurationError
+from scripts.core.settings import Settings
+
+FORMATS = ("csv", "parquet", "jsonl", "lines")
+_FORMAT_OF_EXTENSION = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+DEFAULT_MAX_REJECT_SHARE = 0.05
+DEFAULT_EARLIEST_DATE = date(1990, 1, 1)
+DEFAULT_MAX_DAYS_AHEAD = 1
+# How long the SQL of one table may work on one file; more than any sane mapping needs.
+DEFAULT_MAX_MAPPING_MINUTES = 60.0
+_MOST_DAYS_AHEAD = 36_500
+_MOST_MINUTES = 7 * 24 * 60
+
+
+@dataclass(frozen=True)
+class Sql:
+    """A piece of SQL from an adapter and the line it stands on (1-based)."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class CsvOptions:
+    """How a CSV file is written. `delimiter` None: by the first line. `columns`: names without header."""
+
+    delimiter: str | None = None
+    quote: str = '"'
+    header: bool = True
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of one kind; `patterns` are globs relative to the data folder. `format` None: by extension."""
+
+    patterns: tuple[str, ...]
+    optional: bool = False
+    format: str | None = None
+    encoding: str = "utf-8"
+    csv: CsvOptions = field(default_factory=CsvOptions)
+
+    def format_of(self, file: str) -> str:
+        """The format of one file; ConfigurationError if neither the adapter nor the extension tells."""
+        if self.format:
+            return self.format
+        suffixes = [suffix.lower() for suffix in PurePosixPath(file).suffixes]
+        if suffixes and suffixes[-1] == ".gz":
+            suffixes.pop()
+        found = _FORMAT_OF_EXTENSION.get(suffixes[-1]) if suffixes else None
+        if found is None:
+            raise ConfigurationError(
+                f"{file}: the extension does not tell the format; give the table `format:` "
+                f"(one of {', '.join(FORMATS)})."
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A relation of a Postgres server. `connection` is the NAME of the environment variable with the URI."""
+
+    connection: str
+    relation: tuple[str, ...]
+
+    @property
+    def source_file(self) -> str:
+        """What stands in `_source_file`."""
+        return "postgres:" + ".".join(self.relation)
+
+
+@dataclass(frozen=True)
+class TableMapping:
+    """How one canonical table is made from one kind of input: either `columns` (and `where`) or `query`."""
+
+    table: Table
+    input: Files | Postgres
+    joins: dict[str, Files | Postgres]
+    columns: dict[str, Sql]
+    where: Sql | None
+    query: Sql | None
+    line: int
+    # Changes with everything that can change the rows; a file landed under another hash is landed again.
+    mapping_hash: str
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One company's adapter, checked."""
+
+    name: str
+    path: Path
+    description: str
+    data: Path | None
+    variables: dict[str, str]
+    timestamps_are_utc: bool
+    max_reject_share: float
+    earliest_date: date
+    max_days_ahead: int
+    max_mapping_minutes: float
+    business_timezone: str
+    mappings: tuple[TableMapping, ...]
+    quality_limits: QualityLimits = field(default_factory=QualityLimits)
+
+    def tables(self) -> tuple[Table, ...]:
+        """The tables the adapter fills, each once, in the contract's order."""
+        named = {mapping.table.name for mapping in self.mappings}
+        return tuple(table for name, table in TABLES.items() if name in named)
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
+    """A hint with the names most like `name`: `; did you mean a or b?`, or the whole list if nothing is near.
+
+    >>> nearest("custmer_id", ["customer_id", "order_id"])
+    '; did you mean customer_id?'
+    """
+    names = list(dict.fromkeys(known))
+    by_folded = {known_name.casefold(): known_name for known_name in names}
+    close = difflib.get_close_matches(name.casefold(), list(by_folded), n=count, cutoff=0.6)
+    if close:
+        return f"; did you mean {' or '.join(by_folded[key] for key in close)}?"
+    if not names:
+        return "; there are none"
+    shown = names[:20]
+    return f"; known: {', '.join(shown)}" + (", …" if len(names) > len(shown) else "")
+
+
+def adapter_path(source: str, settings: Settings) -> Path:
+    """The file of an adapter: `demo` is `sources/demo.yml`; what ends in .yml or has a slash is a path."""
+    if source.endswith((".yml", ".yaml")) or "/" in source or "\\" in source:
+        path = Path(source).expanduser().resolve()
+        if not path.is_file():
+            raise ConfigurationError(
+                f"No adapter at {path}: --source takes a name from sources/ or the path of a YAML file."
+            )
+        return path
+    folder = settings.project_root / "sources"
+    path = folder / f"{source}.yml"
+    if not path.is_file():
+        names = sorted(file.stem for file in folder.glob("*.yml"))
+        raise ConfigurationError(f"No adapter {source!r} in {folder}{nearest(source, names)}")
+    return path
+
+
+def project_variables(settings: Settings) -> dict[str, Any]:
+    """The dbt vars the project declares, with their defaults."""
+    declared = yaml.safe_load((settings.project_root / "dbt_project.yml").read_text(encoding="utf-8"))
+    return declared.get("vars") or {}
+
+
+def load_adapter(source: str, settings: Settings) -> Adapter:
+    """Read and check an adapter by name or path; ConfigurationError with file, line and key."""
+    path = adapter_path(source, settings)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{path}: byte {error.start} is not UTF-8: save the adapter in that encoding."
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise ConfigurationError(
+            f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}. Indent with blanks, not "
+            "with tabs, and put SQL that has a colon or a quote at its start in double quotes."
+        ) from error
+    except RecursionError:
+        raise ConfigurationError(f"{path}: is nested too deep to be an adapter.") from None
+    if root is None or (isinstance(root, yaml.ScalarNode) and not root.value.strip()):
+        raise ConfigurationError(f"{path}: the adapter is empty.")
+    return _adapter(_Node(path, "", root), path, project_variables(settings))
+
+
+class _Node:
+    """A YAML node that knows its file, line and key, and turns itself into checked values."""
+
+    def __init__(self, file: Path, key: str, node: yaml.Node) -> None:
+        self.file = file
+        self.key = key
+        self.node = node
+
+    @property
+    def line(self) -> int:
+        return self.node.start_mark.line + 1
+
+    def error(self, message: str) -> ConfigurationError:
+        return ConfigurationError(f"{self.file}:{self.line}: {self.key + ': ' if self.key else ''}{message}")
+
+    def entries(self, known: Iterable[str] | None = None, what: str = "key") -> dict[str, _Node]:
+        """The members of a mapping. A repeated key, or one that is not `known`, is an error."""
+        if not isinstance(self.node, yaml.MappingNode):
+            raise self.error("must be a mapping (`key: value` lines).")
+        result: dict[str, _Node] = {}
+        for key_node, value_node in self.node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _Node(self.file, self.key, key_node).error("a key must be plain text.")
+            name = key_node.value
+            member = _Node(self.file, f"{self.key}.{name}" if self.key else name, value_node)
+            at_key = _Node(self.file, self.key, key_node)
+            if name in result:
+                raise at_key.error(f"{what} {name!r} stands here twice.")
+            if known is not None and name not in known:
+                raise at_key.error(f"unknown {what} {name!r}{nearest(name, known)}")
+            result[name] = member
+        return result
+
+    def items(self) -> list[_Node]:
+        """The members of a list; a single value counts as a list of one."""
+        if isinstance(self.node, yaml.SequenceNode):
+            return [_Node(self.file, f"{self.key}[{i}]", node) for i, node in enumerate(self.node.value)]
+        return [self]
+
+    def text(self) -> str:
+        """The scalar as it is written: `1`, `yes` and `2020-01-01` stay text."""
+        if not isinstance(self.node, yaml.ScalarNode):
+            raise self.error("must be one text.")
+        if not self.node.value.strip() or (self.node.style is None and self.node.value in ("null", "~")):
+            raise self.error("is empty.")
+        return self.node.value
+
+    def value(self) -> Any:
+        """The value as YAML understands it; None if it does not fit its tag, as 2026-02-30 is no date."""
+        try:
+            return yaml.SafeLoader("").construct_object(self.node, deep=True)
+        except (ValueError, KeyError, yaml.YAMLError):
+            return None
+
+    def typed(self, kind: type | tuple[type, ...], what: str) -> Any:
+        value = self.value() if isinstance(self.node, yaml.ScalarNode) else None
+        numbers = isinstance(value, bool) and bool not in (kind if isinstance(kind, tuple) else (kind,))
+        if not isinstance(value, kind) or numbers:
+            shown = self.node.value if isinstance(self.node, yaml.ScalarNode) else "this"
+            raise self.error(f"{shown!r} is not {what}.")
+        return value
+
+    def one_of(self, known: Iterable[str]) -> str:
+        value = self.text()
+        if value not in known:
+            raise self.error(f"{value!r} is none of {', '.join(known)}{nearest(value, known)}")
+        return value
+
+    def sql(self, template: str) -> Sql:
+        """SQL that makes `template` (with {} for it) exactly one select statement without parameters."""
+        text = self.text()
+        try:
+            statements = duckdb.extract_statements(template.format(text + "\n"))
+        except duckdb.Error as error:
+            reserved = re.fullmatch(r"\w+", text.strip())
+            hint = f". {text} is a word of SQL: write the column as '\"{text}\"'" if reserved else ""
+            raise self.error(f"not valid SQL: {first_line(error)}{hint}") from error
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise self.error("must be exactly one select statement, or an expression of one.")
+        if statements[0].named_parameters:
+            raise self.error("a mapping takes no parameters ($name or ?).")
+        return Sql(text, self.line)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of a DuckDB message, without the name of its class."""
+    line = str(error).strip().split("\n")[0]
+    return re.sub(r"^[A-Za-z ]+ Error: ", "", line)
+
+
+_TOP_KEYS = (
+    "description",
+    "data",
+    "vars",
+    "timestamps",
+    "max_reject_share",
+    "earliest_date",
+    "max_days_ahead",
+    "freshness",
+    "drift",
+    "max_mapping_minutes",
+    "tables",
+)
+_FILE_KEYS = ("files", "format", "encoding", "csv")
+_TABLE_KEYS = (*_FILE_KEYS, "optional", "postgres", "join", "columns", "where", "query")
+_JOIN_KEYS = (*_FILE_KEYS, "postgres")
+
+
+def _adapter(root: _Node, path: Path, declared: dict[str, Any]) -> Adapter:
+    entries = root.entries(_TOP_KEYS)
+    if "tables" not in entries:
+        raise root.error("`tables:` is missing: it says where each canonical table comes from.")
+
+    def read(key: str, reader: Callable[[_Node], Any], default: Any) -> Any:
+        return reader(entries[key]) if key in entries else default
+
+    variables = read("vars", lambda node: _variables(node, declared), {})
+    business_timezone = str(variables.get("business_timezone", declared.get("business_timezone", "UTC")))
+    share = read("max_reject_share", lambda node: _share(node), DEFAULT_MAX_REJECT_SHARE)
+    adapter = Adapter(
+        name=path.stem,
+        path=path,
+        description=read("description", lambda node: node.text(), ""),
+        data=read("data", lambda node: (path.parent / Path(node.text()).expanduser()).resolve(), None),
+        variables=variables,
+        timestamps_are_utc=read("timestamps", lambda node: node.one_of(("business", "utc")), "business")
+        == "utc",
+        max_reject_share=share,
+        earliest_date=read("earliest_date", _date, DEFAULT_EARLIEST_DATE),
+        max_days_ahead=read("max_days_ahead", _days, DEFAULT_MAX_DAYS_AHEAD),
+        max_mapping_minutes=read("max_mapping_minutes", _minutes, DEFAULT_MAX_MAPPING_MINUTES),
+        business_timezone=business_timezone,
+        mappings=(),
+        quality_limits=_quality_limits(entries),
+    )
+    mappings: list[TableMapping] = []
+    for name, node in entries["tables"].entries(TABLES, "table").items():
+        mappings += [_mapping(TABLES[name], item, adapter) for item in node.items()]
+    if not mappings:
+        raise entries["tables"].error("names no table.")
+    return Adapter(**{**adapter.__dict__, "mappings": tuple(mappings)})
+
+
+def _share(node: _Node) -> float:
+    value = float(node.typed((int, float), "a number"))
+    if not 0 <= value <= 1:
+        raise node.error(f"{value:g} is not a share between 0 and 1.")
+    return value
+
+
+def _days(node: _Node) -> int:
+    value = node.typed(int, "a whole number of days")
+    if value < 0:
+        raise node.error("must not be negative.")
+    if value > _MOST_DAYS_AHEAD:
+        raise node.error(f"must not be above {_MOST_DAYS_AHEAD:,}.")
+    return value
+
+
+def _minutes(node: _Node) -> float:
+    value = float(node.typed((int, float), "a number of minutes"))
+    if not 0 < value <= _MOST_MINUTES:
+        raise node.error(f"{value:g} is not between 0 and {_MOST_MINUTES:,} minutes.")
+    return value
+
+
+def _quality_limits(entries: dict[str, _Node]) -> QualityLimits:
+    """What `freshness:` and `drift:` say; what they leave out is as by default."""
+    general, tables = Freshness(), {}
+    if "freshness" in entries:
+        members = entries["freshness"].entries((*FRESHNESS_NAMES, "tables"))
+        general = _freshness(entries["freshness"], members, Freshness())
+        if "tables" in members:
+            for name, node in members["tables"].entries(TABLES, "table").items():
+                tables[name] = _freshness(node, node.entries(FRESHNESS_NAMES), general)
+    drift = {}
+    if "drift" in entries:
+        smallest = {"deviations": 0, "smallest_shift": 0, "smallest_factor": 1}
+        for name, node in entries["drift"].entries(DRIFT_NAMES).items():
+            drift[name] = float(node.typed((int, float), "a number"))
+            if drift[name] <= smallest[name]:
+                raise node.error(f"must be more than {smallest[name]}.")
+    return QualityLimits(general, tables, **drift)
+
+
+def _freshness(node: _Node, members: dict[str, _Node], general: Freshness) -> Freshness:
+    """Limits of age in days; `never` is no limit. What a table does not say is as for all tables."""
+    limits = {name: getattr(general, name) for name in FRESHNESS_NAMES}
+    for name in FRESHNESS_NAMES:
+        if name in members:
+            limits[name] = None if members[name].node.value == "never" else _days(members[name])
+    warn, stop = (limits[name] for name in FRESHNESS_NAMES)
+    if warn is not None and stop is not None and stop < warn:
+        raise node.error(f"stop_after_days, {stop}, must not be less than warn_after_days, {warn}.")
+    return Freshness(**limits)
+
+
+def _date(node: _Node) -> date:
+    value = node.value() if isinstance(node.node, yaml.ScalarNode) else None
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            value = None
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise node.error(f"{getattr(node.node, 'value', 'this')!r} is not a date (YYYY-MM-DD).")
+    return value
+
+
+def _variables(node: _Node, declared: dict[str, Any]) -> dict[str, str]:
+    if isinstance(node.node, yaml.ScalarNode) and node.node.tag == "tag:yaml.org,2002:null":
+        # `vars:` whose members are all commented out, as `new-source` may write it.
+        return {}
+    result = {}
+    for name, value in node.entries(declared, "var").items():
+        result[name] = _variable(name, value, declared[name])
+    return result
+
+
+def _variable(name: str, node: _Node, default: Any) -> str:
+    """A var as text (lists comma-separated); its type is that of the project's default."""
+    if isinstance(default, list):
+        return ",".join(item.text() for item in node.items() if item.node.value != [])
+    if name.endswith("_date"):
+        return _date(node).isoformat()
+    if isinstance(default, bool):
+        return str(node.typed(bool, "true or false")).lower()
+    if isinstance(default, int):
+        return str(node.typed(int, "a whole number"))
+    if isinstance(default, float):
+        return str(node.typed((int, float), "a number"))
+    text = node.text()
+    if name == "reporting_currency" and text not in CURRENCIES:
+        raise node.error(f"{text!r} is no ISO 4217 currency code{nearest(text, sorted(CURRENCIES))}")
+    if name == "business_timezone":
+        try:
+            ZoneInfo(text)
+        except (KeyError, ValueError, OSError) as error:
+            raise node.error(f"{text!r} is no IANA time zone; write it as Europe/London or UTC.") from error
+    return text
+
+
+def _mapping(table: Table, node: _Node, adapter: Adapter) -> TableMapping:
+    entries = node.entries(_TABLE_KEYS)
+    source = _input(node, entries)
+    joins: dict[str, Files | Postgres] = {}
+    if "join" in entries:
+        for name, join in entries["join"].entries().items():
+            if name == "source" or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+                raise join.error("the name of a joined input must be a plain word, and not `source`.")
+            joins[name] = _input(join, join.entries(_JOIN_KEYS))
+    if ("columns" in entries) == ("query" in entries):
+        raise node.error("needs either `columns:` or `query:`, and not both.")
+    columns: dict[str, Sql] = {}
+    where = query = None
+    if "columns" in entries:
+        for name, column in entries["columns"].entries(table.column_names, "column").items():
+            columns[name] = column.sql("select ({})")
+        missing = [name for name in table.required_columns if name not in columns]
+        if missing:
+            raise entries["columns"].error(f"{table.name} requires {', '.join(missing)}.")
+        where = entries["where"].sql("select 1 where ({})") if "where" in entries else None
+    else:
+        if "where" in entries:
+            raise entries["where"].error("belongs to `columns:`; put the condition into the query.")
+        query = entries["query"].sql("{}")
+        if query.text.rstrip().endswith(";"):
+            # It becomes a subquery.
+            query = Sql(query.text.rstrip().removesuffix(";"), query.line)
+    return TableMapping(
+        table,
+        source,
+        joins,
+        columns,
+        where,
+        query,
+        node.line,
+        _mapping_hash(table, source, joins, columns, where, query, adapter),
+    )
+
+
+def _mapping_hash(
+    table: Table,
+    source: Files | Postgres,
+    joins: dict[str, Files | Postgres],
+    columns: dict[str, Sql],
+    where: Sql | None,
+    query: Sql | None,
+    adapter: Adapter,
+) -> str:
+    def described(value: Files | Postgres) -> str:
+        # Which files there are is not part of it: one more pattern does not land the old ones again.
+        if isinstance(value, Files):
+            return repr((value.format, value.encoding, value.csv))
+        return repr(value)
+
+    has_dates = any(column.kind is Kind.DATE for column in table.columns)
+    parts = {
+        "table": repr(table),
+        "input": described(source),
+        "joins": {name: described(join) for name, join in joins.items()},
+        "columns": {name: sql.text for name, sql in columns.items()},
+        "where": where.text if where else None,
+        "query": query.text if query else None,
+        "timestamps_are_utc": adapter.timestamps_are_utc,
+        "earliest_date": adapter.earliest_date.isoformat(),
+        "max_days_ahead": adapter.max_days_ahead,
+        "timezone": adapter.business_timezone if has_dates else None,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _input(node: _Node, entries: dict[str, _Node]) -> Files | Postgres:
+    if ("files" in entries) == ("postgres" in entries):
+        raise node.error("needs either `files:` or `postgres:`, and not both.")
+    if "postgres" in entries:
+        for key in ("format", "encoding", "csv", "optional"):
+            if key in entries:
+                raise entries[key].error("belongs to `files:`, not to `postgres:`.")
+        return _postgres(entries["postgres"])
+    patterns = tuple(_pattern(item) for item in entries["files"].items())
+    if not patterns:
+        raise entries["files"].error("names no file.")
+    file_format = entries["format"].one_of(FORMATS) if "format" in entries else None
+    csv = _csv(entries["csv"]) if "csv" in entries else CsvOptions()
+    if "csv" in entries and file_format not in (None, "csv"):
+        raise entries["csv"].error(f"belongs to `format: csv`, not to `format: {file_format}`.")
+    encoding = _encoding(entries["encoding"]) if "encoding" in entries else "utf-8"
+    optional = entries["optional"].typed(bool, "true or false") if "optional" in entries else False
+    return Files(patterns, optional, file_format, encoding, csv)
+
+
+def _pattern(node: _Node) -> str:
+    pattern = node.text()
+    parts = PurePosixPath(pattern)
+    if "\0" in pattern or not parts.parts or any("**" in part and part != "**" for part in parts.parts):
+        raise node.error(f"{pattern!r} is no pattern: `**` stands alone between slashes, as in a/**/*.csv.")
+    if parts.parts[-1] == "**":
+        raise node.error(f"{pattern!r} names folders; for the files in them write {pattern}/*.csv.")
+    if parts.is_absolute() or ".." in parts.parts or "\\" in pattern:
+        raise node.error(
+            f"{pattern!r} must be relative to the data folder, with forward slashes and without `..`; "
+            "choose the folder with --data, TENURE_DATA or `data:`."
+        )
+    return pattern
+
+
+def _postgres(node: _Node) -> Postgres:
+    entries = node.entries(("connection", "relation"))
+    for key in ("connection", "relation"):
+        if key not in entries:
+            raise node.error(f"`{key}:` is missing.")
+    connection = entries["connection"].text()
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", connection):
+        # The value is not shown: it may well be the URI itself, with its password.
+        raise entries["connection"].error(
+            "must be the name of an environment variable that holds the URI (for example "
+            "MYSHOP_POSTGRES_URL), never the URI itself."
+        )
+    relation = tuple(entries["relation"].text().split("."))
+    if not 1 <= len(relation) <= 2 or not all(part.strip() for part in relation):
+        raise entries["relation"].error("must be `table` or `schema.table`.")
+    return Postgres(connection, relation if len(relation) == 2 else ("public", *relation))
+
+
+def _csv(node: _Node) -> CsvOptions:
+    entries = node.entries(("delimiter", "quote", "header", "columns"))
+    delimiter, quote, columns = None, '"', ()
+    if "delimiter" in entries:
+        delimiter = _character(entries["delimiter"])
+    if "quote" in entries:
+        quote = _character(entries["quote"]) if entries["quote"].node.value else ""
+    if "columns" in entries:
+        columns = tuple(item.text() for item in entries["columns"].items())
+        if len({name.casefold() for name in columns}) < len(columns):
+            raise entries["columns"].error("names a column twice.")
+    header = entries["header"].typed(bool, "true or false") if "header" in entries else not columns
+    if header and columns:
+        raise entries["columns"].error(
+            "names the columns of a file without header; remove it, or say `header: false`."
+        )
+    return CsvOptions(delimiter, quote, header, columns)
+
+
+def _character(node: _Node) -> str:
+    value = node.node.value if isinstance(node.node, yaml.ScalarNode) else ""
+    if len(value) != 1 or value in "\r\n":
+        raise node.error('must be one character in quotes; a tab is written "\\t", in double quotes.')
+    return value
+
+
+def _encoding(node: _Node) -> str:
+    name = node.text()
+    try:
+        "".encode(name)
+        b"".decode(name)
+        return codecs.lookup(name).name
+    except (LookupError, TypeError, AttributeError) as error:
+        known = ("utf-8", "utf-16", "cp1252", "cp1258", "latin-1", "iso8859-15", "shift_jis", "gb18030")
+        raise node.error(f"{name!r} is no encoding that Python knows{nearest(name, known)}") from error

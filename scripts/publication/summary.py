@@ -1,0 +1,229 @@
+"""The last word of a night: where the published warehouse lies, its headline figures, how to ask it more."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from scripts.core.settings import Settings
+from scripts.publication.publications import Publication, current_publication
+
+# Each figure is read from the marts as a reader would read it. Money is in the company's reporting currency.
+_BASE = """
+    select
+        arg_max(base_customers, month) as customers,
+        arg_max(installed_customers, month) as active_customers,
+        sum(order_count) as customer_orders,
+        sum(guest_order_count) as guest_orders,
+        sum(net_revenue) as customer_revenue,
+        sum(guest_net_revenue) as guest_revenue
+    from marts.fct_customer_base
+    where segment_type = 'all'
+"""
+# Not while the window has not been observed: nobody could have lapsed, and a headline has no room to say so.
+_RETENTION = """
+    select period_start, cast(retention_rate as double), starting_customers
+    from marts.fct_customer_retention_rate
+    where
+        segment_type = 'all' and period_type = 'month' and is_complete and is_window_observed
+        and retention_rate is not null
+    order by period_start desc
+    limit 1
+"""
+_CONCENTRATION = """
+    select cast(max(top_20_percent_share) as double)
+    from marts.fct_revenue_concentration
+    where segment_type = 'all' and period_type = 'all'
+"""
+
+# Only what passed its test on the last part of the history is there.
+_PREDICTED = """
+    select count(predicted_value_365_days), count(*), sum(predicted_value_365_days)
+    from marts.fct_customer_lifetime_value
+"""
+
+_OPEN_FINDINGS = """
+    select
+        count(*),
+        count(*) filter (consecutive_findings = 1),
+        min(failing_since)
+    from marts.fct_data_quality
+    where is_latest and is_finding
+"""
+
+
+@dataclass(frozen=True)
+class OpenFindings:
+    """What the last validation found: how many, how many of them are new, since when the oldest is open."""
+
+    number: int
+    new: int
+    oldest_since: datetime | None
+
+
+@dataclass(frozen=True)
+class Headlines:
+    """The figures of one publication. None where the data does not say; shares and rates are in [0, 1]."""
+
+    as_of_date: date
+    customers: int
+    active_customers: int
+    customer_orders: int
+    guest_orders: int
+    customer_revenue: Decimal
+    guest_revenue: Decimal
+    retention_month: date | None
+    retention_rate: float | None
+    retention_base: int | None
+    top_20_percent_share: float | None
+    predicted_customers: int
+    known_customers: int
+    predicted_value: Decimal | None
+
+
+def summarize(settings: Settings) -> str:
+    """What is published now, as text; empty before the first publication."""
+    publication = current_publication(settings)
+    if publication is None:
+        return ""
+    marts = publication.manifest["marts"]
+    currency = publication.manifest["reporting_currency"]
+    figures = [
+        *format_headlines(read_headlines(publication), currency),
+        *format_rejects(publication.manifest),
+        *format_findings(read_open_findings(publication)),
+    ]
+    width = max(len(name) for name, _ in figures)
+    table = "\n".join(f"  {name:<{width}}  {value}" for name, value in figures)
+    return "\n\n".join(
+        (
+            f"Published {publication.run_id}, {len(marts)} marts from {publication.manifest['source_name']}: "
+            f"{settings.analytics_database}",
+            table,
+            f"Ask it more:\n  {query_command(settings)}",
+        )
+    )
+
+
+def read_headlines(publication: Publication) -> Headlines:
+    """Query the published file."""
+    with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
+        base = _one(connection, _BASE)
+        retention = _one(connection, _RETENTION) or (None, None, None)
+        concentration = _one(connection, _CONCENTRATION)
+        predicted = _one(connection, _PREDICTED)
+    customers, active, customer_orders, guest_orders, customer_revenue, guest_revenue = (
+        value or 0 for value in base
+    )
+    return Headlines(
+        as_of_date=date.fromisoformat(publication.manifest["as_of_date"]),
+        customers=customers,
+        active_customers=active,
+        customer_orders=int(customer_orders),
+        guest_orders=int(guest_orders),
+        customer_revenue=Decimal(customer_revenue),
+        guest_revenue=Decimal(guest_revenue),
+        retention_month=retention[0],
+        retention_rate=retention[1],
+        retention_base=retention[2],
+        top_20_percent_share=concentration[0],
+        predicted_customers=predicted[0],
+        known_customers=predicted[1],
+        predicted_value=predicted[2],
+    )
+
+
+def format_headlines(figures: Headlines, currency: str) -> list[tuple[str, str]]:
+    """Names and values as they are shown; what the data does not say is told as such."""
+    revenue = figures.customer_revenue + figures.guest_revenue
+    lines = [
+        ("As of", figures.as_of_date.isoformat()),
+        ("Customers", f"{figures.customers:,}, of whom {figures.active_customers:,} active"),
+        ("Orders", f"{figures.customer_orders + figures.guest_orders:,}"),
+        ("Net revenue", f"{revenue:,.2f} {currency}"),
+    ]
+    if figures.guest_orders or figures.guest_revenue:
+        share = f" ({_percent(figures.guest_revenue / revenue)})" if revenue > 0 else ""
+        orders = f"{figures.guest_orders:,} order{'' if figures.guest_orders == 1 else 's'}"
+        lines.append(("  of guests", f"{figures.guest_revenue:,.2f} {currency}{share} in {orders}"))
+    if figures.retention_month is None:
+        lines.append(("Retention rate", "no complete month with a full window before it yet"))
+    else:
+        lines.append(
+            (
+                f"Retention rate, {figures.retention_month:%Y-%m}",
+                f"{_percent(figures.retention_rate)} of {figures.retention_base:,} active at its start",
+            )
+        )
+    top = figures.top_20_percent_share
+    share_of_best = "no complete period yet" if top is None else f"{_percent(top)} of revenue"
+    lines.append(("Best 20 % of customers", share_of_best))
+    if figures.predicted_value is None:
+        expected = "no model has stood its test, see fct_clv_models"
+    else:
+        expected = (
+            f"{figures.predicted_value:,.2f} {currency} from {figures.predicted_customers:,} customers; of "
+            f"{figures.known_customers - figures.predicted_customers:,} nothing is said"
+        )
+    lines.append(("Expected in a year", expected))
+    return lines
+
+
+def format_rejects(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """A line on refused rows, which are in no figure; none for publications that do not tell of them."""
+    read, rejected = manifest.get("rows_read"), manifest.get("rows_rejected")
+    if not read or rejected is None:
+        return []
+    share = f" ({_percent(rejected / read)}), see raw.rejects" if rejected else ""
+    return [("Rejected", f"{rejected:,} of {read:,} rows{share}")]
+
+
+def read_open_findings(publication: Publication) -> OpenFindings | None:
+    """Query the published file; None for a publication that has not the mart, or was never validated."""
+    if not publication.rows.get("fct_data_quality"):
+        return None
+    with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
+        return OpenFindings(*_one(connection, _OPEN_FINDINGS))
+
+
+def format_findings(findings: OpenFindings | None) -> list[tuple[str, str]]:
+    """A line on what is open; none where nobody knows."""
+    if findings is None:
+        return []
+    if findings.oldest_since is None:
+        return [("Findings", "none open")]
+    return [
+        (
+            "Findings",
+            f"{findings.number:,} open, {findings.new:,} of them new, the oldest since "
+            f"{findings.oldest_since:%Y-%m-%d}, see fct_data_quality",
+        )
+    ]
+
+
+def query_command(settings: Settings) -> str:
+    """One command that shows a mart when it is pasted into a shell; needs only this Python."""
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    program = (
+        f"import duckdb; duckdb.connect({json.dumps(str(settings.analytics_database))}, read_only=True)"
+        '.sql("from marts.dim_customers limit 10").show()'
+    )
+    return shlex.join([str(python), "-c", program])
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    return connection.execute(query).fetchone()
+
+
+def _percent(share: Any) -> str:
+    return f"{float(share) * 100:.1f} %"
