@@ -9,7 +9,8 @@
     - customer grains (`replace_customers`): the customers whom later batches touched, and those with an event between
       the former as_of_date and the new one, whichever of the two is the later;
     - customers by the month (`replace_customer_months`): all months of these customers, and of everybody else those that
-      the former as_of_date, or the new one, had not seen to their end.
+      the former as_of_date, or the new one, had not seen to their end;
+    - periods (`replace_periods`): those whose fingerprint in int_revenue_periods is another one than when they were ranked.
 
     With other settings or other code everything is computed again. What was computed before goes, key by key, also
     where nothing comes in its place: that is what dbt's own delete+insert does not do.
@@ -231,4 +232,32 @@
 
 {% macro get_incremental_replace_orders_sql(arg_dict) -%}
     {{ replace_keys_sql(arg_dict, 'customer_id', touched_customers(), ref('int_settings'), or_where='customer_id is null') }}
+{%- endmacro %}
+
+{#- Periods: those that have changed since they were ranked. Over int_revenue_periods. -#}
+{% macro only_changed_periods() -%}
+    {%- set valid = increment_state(ref('int_settings')) -%}
+    {%- if is_incremental() -%}
+        (
+            not exists (select 1 from {{ valid }} as s)
+            or concat(period_type, ' ', period_start, ' ', fingerprint) not in (
+                select concat(period_type, ' ', period_start, ' ', fingerprint) from {{ this }}
+            )
+        )
+    {%- else -%}
+        1 = 1
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro get_incremental_replace_periods_sql(arg_dict) -%}
+    {%- set columns = get_quoted_csv(arg_dict.dest_columns | map(attribute='name')) -%}
+    delete from {{ arg_dict.target_relation }}
+    where
+        not exists (select 1 from {{ increment_state(ref('int_settings')) }} as s)
+        or concat(period_type, ' ', period_start, ' ', fingerprint) not in (
+            select concat(period_type, ' ', period_start, ' ', fingerprint) from {{ ref('int_revenue_periods') }}
+        );
+
+    insert into {{ arg_dict.target_relation }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict.temp_relation }}
 {%- endmacro %}
