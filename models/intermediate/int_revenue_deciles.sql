@@ -19,7 +19,7 @@ with customer_months as (
 periods as (
     select
         *,
-        row_number() over (order by period_type, period_start) as period_number
+        cast(row_number() over (order by period_type, period_start) as integer) as period_number
     from {{ ref('int_revenue_periods') }}
     where {{ only_changed_periods() }}
 ),
@@ -29,7 +29,7 @@ customers as (
     select
         customer_id,
         segment_group,
-        row_number() over (order by customer_id) as customer_number
+        cast(row_number() over (order by customer_id) as integer) as customer_number
     from {{ ref('int_customers') }}
     where is_customer
 ),
@@ -37,7 +37,7 @@ customers as (
 segment_groups as (
     select
         *,
-        dense_rank() over (order by segment_type, segment_value) as segment_number
+        cast(dense_rank() over (order by segment_type, segment_value) as integer) as segment_number
     from {{ ref('int_segment_groups') }}
 ),
 
@@ -84,8 +84,8 @@ customer_periods as (
         period_number,
         customer_number,
         segment_group,
-        sum(gross_revenue) as gross_revenue,
-        sum(net_revenue) as net_revenue
+        cast(sum(gross_revenue) as {{ type_money() }}) as gross_revenue,
+        cast(sum(net_revenue) as {{ type_money() }}) as net_revenue
     from period_revenue
     group by period_number, customer_number, segment_group
     having sum(gross_revenue) > 0
@@ -95,8 +95,8 @@ ranked as (
     select
         customer_periods.period_number,
         segment_groups.segment_number,
-        cast(customer_periods.gross_revenue as {{ type_money() }}) as gross_revenue,
-        cast(customer_periods.net_revenue as {{ type_money() }}) as net_revenue,
+        customer_periods.gross_revenue,
+        customer_periods.net_revenue,
         row_number() over (
             partition by customer_periods.period_number, segment_groups.segment_number
             order by customer_periods.gross_revenue desc, customer_periods.customer_number asc
@@ -109,7 +109,9 @@ counts as (
     select
         period_number,
         segment_number,
-        count(*) as customer_count
+        count(*) as customer_count,
+        -- The best 20 %, rounded up to a whole customer.
+        ceil(count(*) * 0.2) as top_customer_count
     from ranked
     group by period_number, segment_number
 ),
@@ -118,14 +120,13 @@ decile_totals as (
     select
         ranked.period_number,
         ranked.segment_number,
-        ceil(ranked.position * 10.0 / counts.customer_count) as decile,
+        ceil(cast(10 * ranked.position as {{ type_ratio() }}) / counts.customer_count) as decile,
         max(counts.customer_count) as customer_count,
         count(*) as customers,
         sum(ranked.gross_revenue) as gross_revenue,
         sum(ranked.net_revenue) as net_revenue,
-        -- The best 20 %, rounded up to a whole customer.
         sum(
-            case when ranked.position <= ceil(counts.customer_count * 0.2) then ranked.gross_revenue else 0 end
+            case when ranked.position <= counts.top_customer_count then ranked.gross_revenue else 0 end
         ) as top_revenue,
         sum((counts.customer_count + 1 - ranked.position) * ranked.gross_revenue) as ranked_revenue
     from ranked
@@ -136,7 +137,7 @@ decile_totals as (
     group by
         ranked.period_number,
         ranked.segment_number,
-        ceil(ranked.position * 10.0 / counts.customer_count)
+        ceil(cast(10 * ranked.position as {{ type_ratio() }}) / counts.customer_count)
 ),
 
 period_totals as (

@@ -63,10 +63,10 @@ order_totals as (
 
 paid_months as (
     select
-        customer_id,
-        max(cumulative_paid_months) as paid_month_count
+        month_ends.customer_id,
+        month_ends.cumulative_paid_months as paid_month_count
     from month_ends
-    group by customer_id
+    inner join settings on month_ends.observed_until = settings.as_of_date
 ),
 
 -- Price x months: each period's monthly price times the months it ran, whole and begun, to its end or to
