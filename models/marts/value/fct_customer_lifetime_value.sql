@@ -19,8 +19,8 @@ periods as (
     where is_paid
 ),
 
-month_ends as (
-    select * from {{ ref('int_customer_month_ends') }}
+standing as (
+    select * from {{ ref('int_customer_current_standing') }}
 ),
 
 order_predictions as (
@@ -63,10 +63,9 @@ order_totals as (
 
 paid_months as (
     select
-        month_ends.customer_id,
-        month_ends.cumulative_paid_months as paid_month_count
-    from month_ends
-    inner join settings on month_ends.observed_until = settings.as_of_date
+        customer_id,
+        cumulative_paid_months as paid_month_count
+    from standing
 ),
 
 -- Price x months: each period's monthly price times the months it ran, whole and begun, to its end or to
