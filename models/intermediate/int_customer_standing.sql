@@ -8,10 +8,11 @@
     )
 }}
 
--- Grain: one row per customer and month, from the month of the first purchase on, in which something about them changes:
--- they buy, are refunded, begin or cease to be active or to pay, or a purchase becomes too old for the loyalty tier. It
--- holds until `next_month`. Nothing in it moves with as_of_date alone, so only touched customers are computed again; the
--- last rows may lie ahead of it. For every month of a customer's life see int_customer_month_ends, which is made of this.
+-- Grain: one row per customer and month, from the month of the first purchase on, in which something about them
+-- changes: they buy, are refunded, begin or cease to be active or to pay, or a purchase becomes too old for the loyalty
+-- tier. It holds until `next_month`. Nothing in it moves with as_of_date alone, so only touched customers are computed
+-- again; the last rows may lie ahead of it. For every month of a customer's life see int_customer_month_ends, which is
+-- made of this.
 
 with settings as (
     select * from {{ ref('int_settings') }}
@@ -151,7 +152,7 @@ changes as (
     cross join settings
     where booked.net_revenue <> 0
 
-    {#- Active at a month's end is who began before it, or on it, and had not ceased: a spell inside a month is neither. -#}
+    -- Active at a month's end is who had begun and had not ceased: a spell inside a month changes nothing.
     {%- for column, change in [('active_from', 1), ('active_until', -1)] %}
 
         union all

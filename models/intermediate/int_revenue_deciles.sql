@@ -53,6 +53,12 @@ revenue as (
     where customer_months.gross_revenue <> 0 or customer_months.net_revenue <> 0
 ),
 
+all_of_it as (
+    select max(period_number) as period_number
+    from periods
+    where period_type = 'all'
+),
+
 period_revenue as (
     {%- for period_type in ['month', 'quarter', 'year'] %}
         select
@@ -75,7 +81,7 @@ period_revenue as (
         revenue.gross_revenue,
         revenue.net_revenue
     from revenue
-    cross join (select max(period_number) as period_number from periods where period_type = 'all') as all_of_it
+    cross join all_of_it
     where all_of_it.period_number is not null
 ),
 
