@@ -24,7 +24,11 @@ from scripts.core.errors import ConfigurationError, LandingError
 from scripts.core.locking import warehouse_lock
 from scripts.core.settings import PROJECT_ROOT, Settings
 from scripts.forget import forget as forgetting
-from scripts.forget.forget import Forgetting, _Case, forget, forget_command
+from scripts.forget.build_file import compact, open_build_file
+from scripts.forget.case import Case, Removal, find_customers, marks_of, with_traces
+from scripts.forget.forget import forget, forget_command
+from scripts.forget.raw import remove_from_raw
+from scripts.forget.report import Forgetting, report
 from scripts.landing.land import land
 from scripts.personal_data.salt import hash_address, read_salt
 from scripts.personal_data.search import Trace, search
@@ -370,7 +374,7 @@ def test_a_second_run_says_so_and_an_unknown_id_changes_nothing(scenario: Scenar
     state = {path: path.stat().st_mtime_ns for path in settings.warehouse.rglob("*") if path.is_file()}
     with warehouse_lock(settings, "test"):
         again = forget(settings, [scenario.person])
-        assert again.receipt is None and "forgotten before" in forgetting.report(again)
+        assert again.receipt is None and "forgotten before" in report(again)
         with pytest.raises(ConfigurationError, match="no customer 'C123'"):
             forget(settings, [scenario.person, "C123"])
         with pytest.raises(ConfigurationError, match="no customer with this e-mail"):
@@ -454,14 +458,14 @@ def company(tmp_path: Path) -> Company:
     return company
 
 
-def remove(company: Company, *ids: str) -> forgetting.Removal:
+def remove(company: Company, *ids: str) -> Removal:
     settings = company.settings
     salt = read_salt(settings)
-    case = _Case(forgetting.find_customers(settings, ids, salt, frozenset(), None))
-    forgetting._note_traces(settings, case, salt)
-    add_marks(settings, salt, forgetting._marks_of(case, salt))
-    with forgetting._opened(settings) as connection:
-        return forgetting.remove_from_raw(connection, case, "UTC")
+    case = Case(tuple(find_customers(settings, ids, salt, frozenset(), None)))
+    case = with_traces(settings, case, salt)
+    add_marks(settings, salt, marks_of(case, salt))
+    with open_build_file(settings) as connection:
+        return remove_from_raw(connection, case, "UTC")
 
 
 def test_an_id_that_is_also_a_number_of_other_things(company: Company) -> None:
@@ -570,10 +574,10 @@ def test_file_names_tell_nobody(company: Company) -> None:
 def test_an_address_stands_for_its_customer(company: Company) -> None:
     settings = company.settings
     salt = read_salt(settings)
-    assert forgetting.find_customers(settings, [" Ann@Example.com"], salt, frozenset(), None) == ["7"]
+    assert find_customers(settings, [" Ann@Example.com"], salt, frozenset(), None) == ["7"]
     company.orders("20,cleo@example.com,2026-01-09,9", name="orders2.csv")
     company.land()
-    assert forgetting.find_customers(settings, ["cleo@example.com"], salt, frozenset(), None) == [
+    assert find_customers(settings, ["cleo@example.com"], salt, frozenset(), None) == [
         hash_address(salt, "cleo@example.com")
     ]
 
@@ -596,9 +600,9 @@ def test_a_compaction_that_dies_leaves_the_old_file(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            forgetting.compact(company.settings)
+            compact(company.settings)
     assert company.everything() == before
-    forgetting.compact(company.settings)
+    compact(company.settings)
     assert company.everything() == before
     assert [path.name for path in company.settings.warehouse.iterdir() if "compacting" in path.name] == []
 
