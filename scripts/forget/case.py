@@ -17,10 +17,12 @@ from pathlib import Path
 
 import duckdb
 
+from scripts.contract.personal import NAMES_SOMEBODY, declared_in_marts
+from scripts.contract.raw_tables import columns_that_name_somebody
 from scripts.core.errors import ConfigurationError
 from scripts.core.runs import write_json
 from scripts.core.settings import Settings
-from scripts.core.sql import identifier
+from scripts.core.sql import identifier, literal
 from scripts.forget.rows import tables_of_customers, their_rows
 from scripts.personal_data.patterns import EMAIL_PATTERN
 from scripts.personal_data.salt import hash_address
@@ -85,9 +87,15 @@ def read_case(settings: Settings) -> Case | None:
         return None
     content = json.loads(file.read_text(encoding="utf-8"))
     content["customers"] = tuple(content["customers"])
-    content["traces"] = tuple(Trace(**trace) for trace in content["traces"])
+    content["traces"] = tuple(_trace(**trace) for trace in content["traces"])
     content["removal"] = Removal(**content["removal"])
     return Case(**content)
+
+
+def _trace(value: str, what: str, columns: str | list[str], only_columns: bool) -> Trace:
+    # Earlier versions wrote one name.
+    names = ([columns] if columns else []) if isinstance(columns, str) else columns
+    return Trace(value, what, tuple(names), only_columns)
 
 
 def find_customers(
@@ -125,21 +133,32 @@ def find_customers(
 
 def _known_ids() -> str:
     """SQL: a row if raw has the id, which is the parameter, in any place that holds customers."""
-    with_customer = [table.name for table in tables_of_customers()]
+    naming = columns_that_name_somebody()
     places = [
-        *(f"select customer_id from raw.{identifier(name)}" for name in (*with_customer, "customer_changes")),
-        "select referred_by_customer_id from raw.customers",
-        "select content ->> 'customer_id' from raw.rejects",
-        "select content ->> 'referred_by_customer_id' from raw.rejects",
+        *(f"select {column} from raw.{identifier(table)}" for table, column in naming),
+        "select customer_id from raw.customer_changes",
+        *(
+            f"select content ->> {literal(column)} from raw.rejects"
+            for column in sorted({column for _, column in naming})
+        ),
     ]
     return f"select 1 from ({' union all '.join(places)}) as known (id) where id = ? limit 1"
 
 
-def traces_of(ids: Iterable[str], salt: str) -> list[Trace]:
+def customer_columns(project_root: Path) -> tuple[str, ...]:
+    """The names of all columns, of raw or of a mart, that are declared to hold ids of customers."""
+    names = {column for _, column in columns_that_name_somebody()}
+    for columns in declared_in_marts(project_root).values():
+        names |= {name for name, personal in columns.items() if personal in NAMES_SOMEBODY}
+    return tuple(sorted(names))
+
+
+def traces_of(settings: Settings, ids: Iterable[str], salt: str) -> list[Trace]:
     """What is looked for of a customer: their id, and its hashes by which somebody could know them."""
+    columns = customer_columns(settings.project_root)
     traces = []
     for one in ids:
-        traces.append(Trace(one, "a customer id", "customer"))
+        traces.append(Trace(one, "a customer id", columns))
         hashes = {hashlib.new(name, one.encode()).hexdigest() for name in ("md5", "sha1", "sha256")}
         hashes.add(hash_address(salt, one))
         traces += [Trace(value, "a hash of a customer id") for value in sorted(hashes)]
@@ -150,18 +169,18 @@ def marks_of(case: Case, salt: str) -> set[str]:
     """The hashes by which landing knows the customers and their records again."""
     marks = {mark(salt, "customer", one) for one in case.customers}
     for trace in case.traces:
-        if trace.only_columns and trace.columns in KINDS:
-            marks.add(mark(salt, KINDS[trace.columns], trace.value))
+        if trace.only_columns:
+            marks |= {mark(salt, KINDS[column], trace.value) for column in trace.columns if column in KINDS}
     return marks
 
 
 def with_traces(settings: Settings, case: Case, salt: str) -> Case:
     """The case with all that raw knows of the customers: hashes of addresses, ids of their records."""
-    known = (*case.traces, *traces_of(case.customers, salt))
+    known = (*case.traces, *traces_of(settings, case.customers, salt))
     with duckdb.connect(str(settings.build_database), read_only=True) as connection:
         records = _records(connection, case.customers)
         found = (*_addresses(connection, case.customers), *records)
-    orders = {trace.value: secrets.token_hex(16) for trace in records if trace.columns == "order_id"}
+    orders = {trace.value: secrets.token_hex(16) for trace in records if "order_id" in trace.columns}
     traces = {(trace.columns, trace.value): trace for trace in (*known, *found)}
     return replace(case, traces=tuple(traces.values()), orders=orders | case.orders)
 
@@ -194,5 +213,5 @@ def _records(connection: duckdb.DuckDBPyConnection, customers: tuple[str, ...]) 
             """,
             [list(customers)],
         ).fetchall()
-        traces += [Trace(value, f"the {key} of a record", key, only_columns=True) for (value,) in values]
+        traces += [Trace(value, f"the {key} of a record", (key,), only_columns=True) for (value,) in values]
     return traces

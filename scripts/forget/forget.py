@@ -62,7 +62,7 @@ def forget(settings: Settings, customers: list[str], as_of: date | None = None) 
     ids = find_customers(settings, customers, salt, marks, unfinished)
     if unfinished is None and all(mark(salt, "customer", one) in marks for one in ids):
         # They may have come back all the same, by hand or from a backup: then it is all done again.
-        found = search(settings.warehouse, traces_of(ids, salt))
+        found = search(settings.warehouse, traces_of(settings, ids, salt))
         if not found.found:
             return Forgetting(None, len(ids), Removal(), 0, found)
     case = unfinished or Case(())

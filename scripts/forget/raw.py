@@ -6,6 +6,7 @@ from collections import Counter
 
 import duckdb
 
+from scripts.contract.personal import Personal
 from scripts.contract.raw_tables import TABLES, Table
 from scripts.core.sql import identifier, literal
 from scripts.forget.case import Case, Removal
@@ -108,21 +109,28 @@ def _keep_remainder(connection: duckdb.DuckDBPyConnection, case: Case, timezone:
 
 
 def _unlink_referred(connection: duckdb.DuckDBPyConnection) -> int:
-    """Whom they have referred, nobody has referred now."""
-    theirs = "referred_by_customer_id in (select customer_id from gone)"
-    connection.execute(f"insert into dropped select 'customers', _row_key from raw.customers where {theirs}")
-    connection.execute(f"insert into touched select customer_id from raw.customers where {theirs}")
-    (number,) = connection.execute(
-        f"update raw.customers set referred_by_customer_id = null where {theirs}"
-    ).fetchone()
-    return number
+    """Whom they have referred, nobody has referred now; gives how many rows named them so."""
+    unlinked = 0
+    for table in TABLES.values():
+        raw = f"raw.{identifier(table.name)}"
+        for column in table.columns:
+            if column.personal is not Personal.OTHER_CUSTOMER:
+                continue
+            theirs = f"{column.name} in (select customer_id from gone)"
+            connection.execute(
+                f"insert into dropped select {literal(table.name)}, _row_key from {raw} where {theirs}"
+            )
+            connection.execute(f"insert into touched select customer_id from {raw} where {theirs}")
+            (number,) = connection.execute(f"update {raw} set {column.name} = null where {theirs}").fetchone()
+            unlinked += number
+    return unlinked
 
 
 def _delete_rows(connection: duckdb.DuckDBPyConnection, table: Table) -> list[tuple[str, int]]:
     """Delete their rows of a table, in all versions; gives how many came from which file."""
     raw = f"raw.{identifier(table.name)}"
     conditions = []
-    if "customer_id" in table.column_names:
+    if table.has_customer:
         conditions.append("customer_id in (select customer_id from gone)")
         conditions.append(
             f"_row_key in (select row_key from gone_keys where table_name = {literal(table.name)})"

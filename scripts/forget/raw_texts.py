@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import duckdb
 
-from scripts.contract.raw_tables import TABLES, Column, Kind, Table
+from scripts.contract.personal import IS_WRITTEN
+from scripts.contract.raw_tables import TABLES, columns_that_name_somebody
 from scripts.core.sql import identifier, literal
 from scripts.personal_data.redaction import REDACTED, holds_sql, redacted_sql
 from scripts.personal_data.search import Trace
@@ -22,7 +23,8 @@ def redact_texts(connection: duckdb.DuckDBPyConnection, traces: Iterable[Trace])
     for table in TABLES.values():
         raw = f"raw.{identifier(table.name)}"
         for column in table.columns:
-            if not _may_name_somebody(table, column):
+            # A key is left: it is what makes the row this row.
+            if column.personal not in IS_WRITTEN or column.name in table.key:
                 continue
             name = identifier(column.name)
             for trace in distinct:
@@ -32,19 +34,13 @@ def redact_texts(connection: duckdb.DuckDBPyConnection, traces: Iterable[Trace])
                 connection.execute(
                     f"insert into dropped select {literal(table.name)}, _row_key from {raw} where {holds}"
                 )
-                if "customer_id" in table.column_names:
+                if table.has_customer:
                     connection.execute(f"insert into touched select customer_id from {raw} where {holds}")
                 (number,) = connection.execute(
                     f"update {raw} set {name} = {redacted_sql(name, trace)} where {holds}"
                 ).fetchone()
                 redacted += number
     return redacted
-
-
-def _may_name_somebody(table: Table, column: Column) -> bool:
-    if column.kind is not Kind.TEXT or column.values or column.is_email:
-        return False
-    return column.name not in table.key and not column.name.endswith("_id")
 
 
 def redact_rejects(connection: duckdb.DuckDBPyConnection, traces: Iterable[Trace]) -> list[str]:
@@ -55,9 +51,9 @@ def redact_rejects(connection: duckdb.DuckDBPyConnection, traces: Iterable[Trace
     traces = list(traces)
     emails = [trace.value for trace in traces if "e-mail" in trace.what]
     parts = r"""string_split_regex(content ->> 'line', '[,;|\t"''\s]+')"""
+    naming = sorted({column for _, column in columns_that_name_somebody()})
     conditions = [
-        "content ->> 'customer_id' in (select customer_id from gone)",
-        "content ->> 'referred_by_customer_id' in (select customer_id from gone)",
+        *(f"content ->> {literal(name)} in (select customer_id from gone)" for name in naming),
         "content ->> 'order_id' in (select order_id from gone_orders)",
         "content ->> 'email_hash' in (select unnest($1::varchar[]))",
         f"list_has_any({parts}, (select list(customer_id) from gone))",

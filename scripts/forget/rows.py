@@ -10,8 +10,8 @@ RANDOM_ID = "replace(cast(uuid() as varchar), '-', '')"
 
 
 def tables_of_customers() -> list[Table]:
-    """The tables of raw with a customer's id."""
-    return [table for table in TABLES.values() if "customer_id" in table.column_names]
+    """The tables of raw whose rows are a customer's."""
+    return [table for table in TABLES.values() if table.has_customer]
 
 
 def their_rows(table: Table) -> str:

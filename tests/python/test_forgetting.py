@@ -173,9 +173,9 @@ def interrupt(*_: Any) -> None:
 def test_no_trace_is_left_anywhere(scenario: Scenario) -> None:
     wh = scenario.warehouse.settings.warehouse
     traces = [
-        Trace(scenario.person, "id", "customer"),
+        Trace(scenario.person, "id", ("customer_id",)),
         Trace(scenario.email_hash, "e-mail"),
-        *(Trace(order, "order", "order_id", only_columns=True) for order in scenario.orders),
+        *(Trace(order, "order", ("order_id",), only_columns=True) for order in scenario.orders),
     ]
     found = search(wh, traces)
     assert str(found).endswith("nothing found")
@@ -356,8 +356,11 @@ def test_what_is_delivered_again_stays_out(scenario: Scenario, tmp_path: Path) -
     )
     assert warehouse.value("select count(*) from raw.orders where order_id = 'S9100001'") == 1
     traces = [
-        Trace(scenario.person, "id", "customer"),
-        *(Trace(order, "order", "order_id", only_columns=True) for order in (*scenario.orders, "S9100000")),
+        Trace(scenario.person, "id", ("customer_id",)),
+        *(
+            Trace(order, "order", ("order_id",), only_columns=True)
+            for order in (*scenario.orders, "S9100000")
+        ),
     ]
     found = search(settings.warehouse, traces)
     # Only the note of what the build has to drop, which the next run of forget would empty.
@@ -558,7 +561,7 @@ def test_file_names_tell_nobody(company: Company) -> None:
     assert company.values("select _source_file from raw.orders where order_id = '21'") == [
         "orders_[forgotten].csv"
     ]
-    traces = [Trace("C1001", "id", "customer")]
+    traces = [Trace("C1001", "id", ("customer_id",))]
     # What the build drops is noted until it has.
     assert {where.split(".")[-2] for where, _ in search(company.settings.warehouse, traces).found} == {
         "customer_changes"
@@ -615,7 +618,7 @@ def test_a_deleted_row_is_found_in_the_bytes(tmp_path: Path) -> None:
         connection.execute("create table u as select 'C0000123' as v, 1 as n union all select 'C00001234', 2")
         connection.execute("checkpoint")
         connection.execute("delete from u where n = 1")
-    trace = [Trace("C0000123", "id", "customer")]
+    trace = [Trace("C0000123", "id", ("customer_id",))]
     held = search(tmp_path, trace)
     assert held.found == () or "deleted" in held.found[0][0]
     with duckdb.connect(str(file)) as connection:
@@ -630,9 +633,9 @@ def test_a_search_tells_words_from_their_parts(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("customer C1001 bought, C10011 too")
     (tmp_path / "b.json").write_text('{"customer_id": "7", "rows": "7", "n": 7}')
     (tmp_path / "c.json").write_text('{"rows": "7"}')
-    assert search(tmp_path, [Trace("C1001", "id", "customer")]).found == (("a.log", "id"),)
-    assert search(tmp_path, [Trace("C100", "id", "customer")]).found == ()
-    assert search(tmp_path, [Trace("7", "id", "customer")]).found == (("b.json", "id"),)
+    assert search(tmp_path, [Trace("C1001", "id", ("customer_id",))]).found == (("a.log", "id"),)
+    assert search(tmp_path, [Trace("C100", "id", ("customer_id",))]).found == ()
+    assert search(tmp_path, [Trace("7", "id", ("customer_id",))]).found == (("b.json", "id"),)
 
 
 def test_two_first_runs_get_one_salt_and_an_open_one_is_closed(
