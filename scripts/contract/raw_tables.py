@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from scripts.contract.personal import NAMES_SOMEBODY, Personal
+
 
 class Kind(Enum):
     """What a value must convert to; the value is the DuckDB type that `raw` stores.
@@ -28,7 +30,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `minimum` is inclusive unless `above_minimum`; `values` are all it may have, lower case."""
+    """One column: `minimum` is inclusive unless `above_minimum`; `values` are all it may have, lower case.
+
+    Every column of text says what it holds of a person (`personal`); the others hold nothing of the kind.
+    """
 
     name: str
     kind: Kind
@@ -40,10 +45,17 @@ class Column:
     is_currency: bool = False
     # A plan for the future is no error: a subscription paid until next March.
     may_be_future: bool = False
-    # Personal data: only a salted hash is stored.
-    is_email: bool = False
-    # What a person wrote: telephone numbers are masked in it.
-    is_free_text: bool = False
+    personal: Personal | None = None
+
+    @property
+    def is_email(self) -> bool:
+        """Whether only a salted hash is stored."""
+        return self.personal is Personal.EMAIL
+
+    @property
+    def is_free_text(self) -> bool:
+        """Whether telephone numbers are masked in it."""
+        return self.personal is Personal.FREE_TEXT
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,11 @@ class Table:
         raise KeyError(name)
 
     @property
+    def has_customer(self) -> bool:
+        """Whether its rows are a customer's, by `customer_id`."""
+        return any(column.personal is Personal.CUSTOMER for column in self.columns)
+
+    @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
@@ -72,12 +89,20 @@ class Table:
         return tuple(column.name for column in self.columns if column.required)
 
 
-def _text(name: str, required: bool = False, values: tuple[str, ...] = ()) -> Column:
-    return Column(name, Kind.TEXT, required, values=values)
+def _id(name: str, personal: Personal = Personal.RECORD, required: bool = False) -> Column:
+    return Column(name, Kind.TEXT, required, personal=personal)
+
+
+def _label(name: str, required: bool = False) -> Column:
+    return Column(name, Kind.TEXT, required, personal=Personal.LABEL)
+
+
+def _choice(name: str, values: tuple[str, ...], required: bool = False) -> Column:
+    return Column(name, Kind.TEXT, required, values=values, personal=Personal.NONE)
 
 
 def _free_text(name: str) -> Column:
-    return Column(name, Kind.TEXT, is_free_text=True)
+    return Column(name, Kind.TEXT, personal=Personal.FREE_TEXT)
 
 
 def _money(name: str, required: bool = False, minimum: int | None = 0, above_minimum: bool = False) -> Column:
@@ -88,8 +113,8 @@ def _timestamp(name: str, required: bool = False) -> Column:
     return Column(name, Kind.TIMESTAMP, required)
 
 
-def _currency() -> Column:
-    return Column("currency", Kind.TEXT, is_currency=True)
+def _currency(required: bool = False) -> Column:
+    return Column("currency", Kind.TEXT, required, is_currency=True, personal=Personal.NONE)
 
 
 TABLES: dict[str, Table] = {
@@ -99,36 +124,36 @@ TABLES: dict[str, Table] = {
             "customers",
             ("customer_id",),
             (
-                _text("customer_id", required=True),
+                _id("customer_id", Personal.CUSTOMER, required=True),
                 _timestamp("signed_up_at"),
-                _text("country"),
-                _text("acquisition_channel"),
-                _text("referred_by_customer_id"),
-                Column("email", Kind.TEXT, is_email=True),
+                _label("country"),
+                _label("acquisition_channel"),
+                _id("referred_by_customer_id", Personal.OTHER_CUSTOMER),
+                _id("email", Personal.EMAIL),
             ),
         ),
         Table(
             "orders",
             ("order_id",),
             (
-                _text("order_id", required=True),
-                _text("customer_id"),
+                _id("order_id", required=True),
+                _id("customer_id", Personal.CUSTOMER),
                 _timestamp("ordered_at", required=True),
                 _money("gross_amount", required=True),
                 _money("discount_amount"),
                 _money("cost_amount", minimum=None),
                 _currency(),
-                _text("status", values=("completed", "cancelled", "returned")),
+                _choice("status", ("completed", "cancelled", "returned")),
             ),
         ),
         Table(
             "order_items",
             ("order_id", "line_number"),
             (
-                _text("order_id", required=True),
+                _id("order_id", required=True),
                 Column("line_number", Kind.INTEGER, required=True),
-                _text("product_id", required=True),
-                _text("product_name"),
+                _label("product_id", required=True),
+                _label("product_name"),
                 Column("quantity", Kind.DECIMAL, required=True, minimum=0, above_minimum=True),
                 _money("unit_price", required=True),
             ),
@@ -137,9 +162,9 @@ TABLES: dict[str, Table] = {
             "refunds",
             ("refund_id",),
             (
-                _text("refund_id", required=True),
-                _text("order_id"),
-                _text("customer_id"),
+                _id("refund_id", required=True),
+                _id("order_id"),
+                _id("customer_id", Personal.CUSTOMER),
                 _timestamp("refunded_at", required=True),
                 _money("amount", required=True, above_minimum=True),
                 _currency(),
@@ -150,10 +175,10 @@ TABLES: dict[str, Table] = {
             "subscriptions",
             ("subscription_id", "started_on"),
             (
-                _text("subscription_id", required=True),
-                _text("customer_id", required=True),
-                _text("plan"),
-                _text("billing_interval", required=True, values=("week", "month", "quarter", "year")),
+                _id("subscription_id", required=True),
+                _id("customer_id", Personal.CUSTOMER, required=True),
+                _label("plan"),
+                _choice("billing_interval", ("week", "month", "quarter", "year"), required=True),
                 _money("amount", required=True),
                 _money("discount_amount"),
                 _currency(),
@@ -162,7 +187,7 @@ TABLES: dict[str, Table] = {
                 Column("cancel_requested_on", Kind.DATE),
                 _free_text("cancel_reason"),
                 _free_text("cancel_comment"),
-                _text("cancel_type", values=("voluntary", "involuntary")),
+                _choice("cancel_type", ("voluntary", "involuntary")),
             ),
             ordered_dates=(("started_on", "ended_on"),),
         ),
@@ -170,9 +195,9 @@ TABLES: dict[str, Table] = {
             "survey_invitations",
             ("invitation_id",),
             (
-                _text("invitation_id", required=True),
-                _text("customer_id", required=True),
-                _text("survey"),
+                _id("invitation_id", required=True),
+                _id("customer_id", Personal.CUSTOMER, required=True),
+                _label("survey"),
                 _timestamp("sent_at", required=True),
             ),
         ),
@@ -180,9 +205,9 @@ TABLES: dict[str, Table] = {
             "survey_responses",
             ("response_id",),
             (
-                _text("response_id", required=True),
-                _text("customer_id"),
-                _text("survey"),
+                _id("response_id", required=True),
+                _id("customer_id", Personal.CUSTOMER),
+                _label("survey"),
                 _timestamp("responded_at", required=True),
                 Column("score", Kind.INTEGER, minimum=0, maximum=10),
                 _free_text("comment"),
@@ -192,9 +217,9 @@ TABLES: dict[str, Table] = {
             "usage_events",
             ("customer_id", "used_on", "feature"),
             (
-                _text("customer_id", required=True),
+                _id("customer_id", Personal.CUSTOMER, required=True),
                 Column("used_on", Kind.DATE, required=True),
-                _text("feature", required=True),
+                _label("feature", required=True),
                 Column("uses", Kind.INTEGER, minimum=0),
                 Column("minutes", Kind.DECIMAL, minimum=0),
             ),
@@ -203,11 +228,11 @@ TABLES: dict[str, Table] = {
             "support_tickets",
             ("ticket_id",),
             (
-                _text("ticket_id", required=True),
-                _text("customer_id", required=True),
+                _id("ticket_id", required=True),
+                _id("customer_id", Personal.CUSTOMER, required=True),
                 _timestamp("opened_at", required=True),
                 _timestamp("closed_at"),
-                _text("priority"),
+                _label("priority"),
                 Column("satisfaction", Kind.INTEGER, minimum=1, maximum=5),
             ),
         ),
@@ -215,8 +240,8 @@ TABLES: dict[str, Table] = {
             "payment_failures",
             ("failure_id",),
             (
-                _text("failure_id", required=True),
-                _text("customer_id", required=True),
+                _id("failure_id", required=True),
+                _id("customer_id", Personal.CUSTOMER, required=True),
                 _timestamp("failed_at", required=True),
                 _money("amount"),
                 Column("recovered", Kind.BOOLEAN),
@@ -227,7 +252,7 @@ TABLES: dict[str, Table] = {
             ("spent_on", "channel"),
             (
                 Column("spent_on", Kind.DATE, required=True),
-                _text("channel", required=True),
+                _label("channel", required=True),
                 _money("amount", required=True),
                 _currency(),
             ),
@@ -236,7 +261,7 @@ TABLES: dict[str, Table] = {
             "exchange_rates",
             ("currency", "rate_date"),
             (
-                Column("currency", Kind.TEXT, required=True, is_currency=True),
+                _currency(required=True),
                 Column("rate_date", Kind.DATE, required=True),
                 Column("rate_to_reporting", Kind.RATE, required=True, minimum=0, above_minimum=True),
             ),
@@ -276,6 +301,16 @@ CHECK_RESULT_COLUMNS = """
 def stored_name(column: Column) -> str:
     """The column's name in `raw`: an e-mail address is stored as `email_hash` only."""
     return "email_hash" if column.is_email else column.name
+
+
+def columns_that_name_somebody() -> list[tuple[str, str]]:
+    """The columns of raw that hold ids of customers, as (table, column)."""
+    return [
+        (table.name, column.name)
+        for table in TABLES.values()
+        for column in table.columns
+        if column.personal in NAMES_SOMEBODY
+    ]
 
 
 # ISO 4217 alphabetic codes in use, the fund and metal codes left out.

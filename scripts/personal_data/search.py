@@ -28,13 +28,13 @@ _CERTAIN_LENGTH = 15
 class Trace:
     """A value to look for. `what` is what messages call it, since they must not repeat it.
 
-    `columns` is a part of the names of the columns that hold such values: a value that also stands elsewhere
-    by accident (customer 7, order 10001) is looked for in these alone, and as the whole value.
+    `columns` are the columns that are declared to hold such values: a value that also stands elsewhere by
+    accident (customer 7, order 10001) is looked for in these alone, and as the whole value.
     """
 
     value: str
     what: str
-    columns: str = ""
+    columns: tuple[str, ...] = ()
     only_columns: bool = False
 
     @property
@@ -125,7 +125,7 @@ def _in_text(path: Path, traces: Collection[Trace]) -> Iterator[Trace]:
         yield from (
             trace
             for trace in common
-            if any(trace.columns in key and trace.value == value for key, value in values)
+            if any(key in trace.columns and trace.value == value for key, value in values)
         )
 
 
@@ -177,7 +177,7 @@ def _tables_of(
 ) -> Iterator[tuple[str, int, list[tuple[str, Trace]]]]:
     """For each table: its name, how many columns were read, and where which value was found."""
     for table, relation, columns in _relations(connection, database):
-        yield table, len(columns), _in_columns(connection, relation, columns, traces) if columns else []
+        yield table, len(columns), find_in_columns(connection, relation, columns, traces)
 
 
 def _relations(connection: duckdb.DuckDBPyConnection, database: str) -> list[tuple[str, str, list[str]]]:
@@ -209,10 +209,10 @@ def _text(column: str) -> str:
     return f"cast({identifier(column)} as varchar)"
 
 
-def _in_columns(
+def find_in_columns(
     connection: duckdb.DuckDBPyConnection, relation: str, columns: list[str], traces: Collection[Trace]
 ) -> list[tuple[str, Trace]]:
-    """Where which value stands, by one pass over the table."""
+    """In which column which value stands, by one pass over the table; `relation` is quoted."""
     tests: list[tuple[str, Trace, str]] = []
     values: list[list[str]] = []
     for column in columns:
@@ -227,7 +227,7 @@ def _in_columns(
                 tests.append((column, trace, test))
         whole: dict[str, list[Trace]] = {}
         for trace in traces:
-            if not trace.is_distinct and trace.columns and trace.columns in column:
+            if not trace.is_distinct and column in trace.columns:
                 whole.setdefault(trace.what, []).append(trace)
         for some in whole.values():
             values.append([trace.value for trace in some])

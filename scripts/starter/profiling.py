@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from scripts.contract.raw_tables import CURRENCIES
+from scripts.personal_data.patterns import EMAIL_PATTERN
 from scripts.starter.scanning import FileGroup
 from scripts.starter.vocabulary import THRESHOLD, fold, is_personal_name, name_score, word_set
 
@@ -22,7 +23,7 @@ TYPICAL_SHARE = 0.9
 _LOOKED_AT = 2_000
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_EMAIL = re.compile(EMAIL_PATTERN)
 _PHONE = re.compile(r"\+?[\d() ./-]{8,20}")
 _PERSON = re.compile(r"[^\W\d_][^\W\d_.'’-]*(?:[ ,]+[^\W\d_][^\W\d_.'’-]*\.?){1,5}")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")

@@ -26,6 +26,7 @@ import duckdb
 
 from scripts.core.sql import identifier, literal
 from scripts.core.text import natural_order
+from scripts.personal_data.patterns import EMAIL_PATTERN
 
 SAMPLE_ROWS = 10_000
 # A sample is spread over so many files of a group: statuses and date formats change over the years.
@@ -267,7 +268,7 @@ def _parse(text: str, delimiter: str) -> list[list[str]]:
 
 def _looks_like_data(header: list[str]) -> bool:
     """A header has hardly a number, date or address; of a row of data a good part is."""
-    value = re.compile(r"[-+]?[\d.,/: -]*\d[\d.,/: -]*|[^@\s]+@[^@\s]+\.[^@\s]+")
+    value = re.compile(rf"[-+]?[\d.,/: -]*\d[\d.,/: -]*|{EMAIL_PATTERN}")
     return sum(bool(value.fullmatch(cell.strip())) for cell in header) >= max(1, 0.3 * len(header))
 
 

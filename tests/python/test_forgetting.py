@@ -24,7 +24,11 @@ from scripts.core.errors import ConfigurationError, LandingError
 from scripts.core.locking import warehouse_lock
 from scripts.core.settings import PROJECT_ROOT, Settings
 from scripts.forget import forget as forgetting
-from scripts.forget.forget import Forgetting, _Case, forget, forget_command
+from scripts.forget.build_file import compact, open_build_file
+from scripts.forget.case import Case, Removal, find_customers, marks_of, with_traces
+from scripts.forget.forget import forget, forget_command
+from scripts.forget.raw import remove_from_raw
+from scripts.forget.report import Forgetting, report
 from scripts.landing.land import land
 from scripts.personal_data.salt import hash_address, read_salt
 from scripts.personal_data.search import Trace, search
@@ -169,9 +173,9 @@ def interrupt(*_: Any) -> None:
 def test_no_trace_is_left_anywhere(scenario: Scenario) -> None:
     wh = scenario.warehouse.settings.warehouse
     traces = [
-        Trace(scenario.person, "id", "customer"),
+        Trace(scenario.person, "id", ("customer_id",)),
         Trace(scenario.email_hash, "e-mail"),
-        *(Trace(order, "order", "order_id", only_columns=True) for order in scenario.orders),
+        *(Trace(order, "order", ("order_id",), only_columns=True) for order in scenario.orders),
     ]
     found = search(wh, traces)
     assert str(found).endswith("nothing found")
@@ -352,8 +356,11 @@ def test_what_is_delivered_again_stays_out(scenario: Scenario, tmp_path: Path) -
     )
     assert warehouse.value("select count(*) from raw.orders where order_id = 'S9100001'") == 1
     traces = [
-        Trace(scenario.person, "id", "customer"),
-        *(Trace(order, "order", "order_id", only_columns=True) for order in (*scenario.orders, "S9100000")),
+        Trace(scenario.person, "id", ("customer_id",)),
+        *(
+            Trace(order, "order", ("order_id",), only_columns=True)
+            for order in (*scenario.orders, "S9100000")
+        ),
     ]
     found = search(settings.warehouse, traces)
     # Only the note of what the build has to drop, which the next run of forget would empty.
@@ -370,7 +377,7 @@ def test_a_second_run_says_so_and_an_unknown_id_changes_nothing(scenario: Scenar
     state = {path: path.stat().st_mtime_ns for path in settings.warehouse.rglob("*") if path.is_file()}
     with warehouse_lock(settings, "test"):
         again = forget(settings, [scenario.person])
-        assert again.receipt is None and "forgotten before" in forgetting.report(again)
+        assert again.receipt is None and "forgotten before" in report(again)
         with pytest.raises(ConfigurationError, match="no customer 'C123'"):
             forget(settings, [scenario.person, "C123"])
         with pytest.raises(ConfigurationError, match="no customer with this e-mail"):
@@ -454,14 +461,14 @@ def company(tmp_path: Path) -> Company:
     return company
 
 
-def remove(company: Company, *ids: str) -> forgetting.Removal:
+def remove(company: Company, *ids: str) -> Removal:
     settings = company.settings
     salt = read_salt(settings)
-    case = _Case(forgetting.find_customers(settings, ids, salt, frozenset(), None))
-    forgetting._note_traces(settings, case, salt)
-    add_marks(settings, salt, forgetting._marks_of(case, salt))
-    with forgetting._opened(settings) as connection:
-        return forgetting.remove_from_raw(connection, case, "UTC")
+    case = Case(tuple(find_customers(settings, ids, salt, frozenset(), None)))
+    case = with_traces(settings, case, salt)
+    add_marks(settings, salt, marks_of(case, salt))
+    with open_build_file(settings) as connection:
+        return remove_from_raw(connection, case, "UTC")
 
 
 def test_an_id_that_is_also_a_number_of_other_things(company: Company) -> None:
@@ -554,7 +561,7 @@ def test_file_names_tell_nobody(company: Company) -> None:
     assert company.values("select _source_file from raw.orders where order_id = '21'") == [
         "orders_[forgotten].csv"
     ]
-    traces = [Trace("C1001", "id", "customer")]
+    traces = [Trace("C1001", "id", ("customer_id",))]
     # What the build drops is noted until it has.
     assert {where.split(".")[-2] for where, _ in search(company.settings.warehouse, traces).found} == {
         "customer_changes"
@@ -570,10 +577,10 @@ def test_file_names_tell_nobody(company: Company) -> None:
 def test_an_address_stands_for_its_customer(company: Company) -> None:
     settings = company.settings
     salt = read_salt(settings)
-    assert forgetting.find_customers(settings, [" Ann@Example.com"], salt, frozenset(), None) == ["7"]
+    assert find_customers(settings, [" Ann@Example.com"], salt, frozenset(), None) == ["7"]
     company.orders("20,cleo@example.com,2026-01-09,9", name="orders2.csv")
     company.land()
-    assert forgetting.find_customers(settings, ["cleo@example.com"], salt, frozenset(), None) == [
+    assert find_customers(settings, ["cleo@example.com"], salt, frozenset(), None) == [
         hash_address(salt, "cleo@example.com")
     ]
 
@@ -596,9 +603,9 @@ def test_a_compaction_that_dies_leaves_the_old_file(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            forgetting.compact(company.settings)
+            compact(company.settings)
     assert company.everything() == before
-    forgetting.compact(company.settings)
+    compact(company.settings)
     assert company.everything() == before
     assert [path.name for path in company.settings.warehouse.iterdir() if "compacting" in path.name] == []
 
@@ -611,7 +618,7 @@ def test_a_deleted_row_is_found_in_the_bytes(tmp_path: Path) -> None:
         connection.execute("create table u as select 'C0000123' as v, 1 as n union all select 'C00001234', 2")
         connection.execute("checkpoint")
         connection.execute("delete from u where n = 1")
-    trace = [Trace("C0000123", "id", "customer")]
+    trace = [Trace("C0000123", "id", ("customer_id",))]
     held = search(tmp_path, trace)
     assert held.found == () or "deleted" in held.found[0][0]
     with duckdb.connect(str(file)) as connection:
@@ -626,9 +633,9 @@ def test_a_search_tells_words_from_their_parts(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("customer C1001 bought, C10011 too")
     (tmp_path / "b.json").write_text('{"customer_id": "7", "rows": "7", "n": 7}')
     (tmp_path / "c.json").write_text('{"rows": "7"}')
-    assert search(tmp_path, [Trace("C1001", "id", "customer")]).found == (("a.log", "id"),)
-    assert search(tmp_path, [Trace("C100", "id", "customer")]).found == ()
-    assert search(tmp_path, [Trace("7", "id", "customer")]).found == (("b.json", "id"),)
+    assert search(tmp_path, [Trace("C1001", "id", ("customer_id",))]).found == (("a.log", "id"),)
+    assert search(tmp_path, [Trace("C100", "id", ("customer_id",))]).found == ()
+    assert search(tmp_path, [Trace("7", "id", ("customer_id",))]).found == (("b.json", "id"),)
 
 
 def test_two_first_runs_get_one_salt_and_an_open_one_is_closed(
