@@ -21,6 +21,7 @@ from typing import Any
 import click
 import duckdb
 
+from scripts.databases import MEMORY_VARIABLE, memory_limit
 from scripts.errors import CheckFailedError, ConfigurationError, LockedError, MachineError, TenureError
 from scripts.increments import (
     MACROS,
@@ -136,6 +137,7 @@ def dbt_environment(settings: Settings, environment: dict[str, str]) -> dict[str
     }
     return kept | {
         "TENURE_WAREHOUSE": str(settings.warehouse),
+        MEMORY_VARIABLE: memory_limit(environment),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",

@@ -29,6 +29,7 @@ import duckdb
 from scripts.adapters import project_variables
 from scripts.building import as_of_option, build, refresh_data_quality
 from scripts.contract import LANDING_COLUMNS, TABLES, Kind, Table, stored_name
+from scripts.databases import BUILD_STORAGE_VERSION, open_database
 from scripts.errors import CheckFailedError, ConfigurationError, TenureError
 from scripts.forgotten import KINDS, REMAINDER_FILE, add_marks, mark, read_marks
 from scripts.locking import warehouse_lock
@@ -307,10 +308,8 @@ def _current(raw: str, keys: str) -> str:
 
 def _opened(settings: Settings) -> duckdb.DuckDBPyConnection:
     """The build file for writing."""
-    connection = duckdb.connect(str(settings.build_database))
-    connection.execute("set autoinstall_known_extensions = false")
+    connection = open_database(settings, settings.build_database)
     connection.execute("set TimeZone = 'UTC'")
-    connection.execute(f"set temp_directory = {literal(str(settings.scratch / 'spill'))}")
     return connection
 
 
@@ -840,12 +839,13 @@ def compact(settings: Settings) -> None:
     for file in leftovers:
         file.unlink(missing_ok=True)
     try:
-        with duckdb.connect(":memory:") as connection:
-            connection.execute(f"set temp_directory = {literal(str(settings.scratch / 'spill'))}")
+        with open_database(settings) as connection:
             # Called as dbt calls it: the views name it.
             connection.execute(f"attach {literal(str(settings.build_database))} as build")
             connection.execute("checkpoint build")
-            connection.execute(f"attach {literal(str(fresh))} as fresh")
+            connection.execute(
+                f"attach {literal(str(fresh))} as fresh (storage_version {literal(BUILD_STORAGE_VERSION)})"
+            )
             connection.execute("copy from database build to fresh")
             connection.execute("detach fresh")
             connection.execute("detach build")

@@ -24,6 +24,7 @@ import duckdb
 from scripts.adapters import Adapter, Files, Postgres, TableMapping, load_adapter, nearest, project_variables
 from scripts.check_results import COLUMNS as CHECK_RESULT_COLUMNS
 from scripts.contract import LANDING_COLUMNS, TABLES, Kind, Table, stored_name
+from scripts.databases import BUILD_STORAGE_VERSION, open_database, work_options
 from scripts.errors import ConfigurationError, LandingError
 from scripts.forgotten import KINDS, REMAINDER_FILE, add_marks, mark, mark_sql, read_marks
 from scripts.locking import warehouse_lock
@@ -149,7 +150,10 @@ def land(
     folder = data_folder(adapter, data)
     moment = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None, microsecond=0)
     settings.warehouse.mkdir(parents=True, exist_ok=True)
-    with _build_database(settings) as connection, Sandbox(settings.scratch / "landing") as sandbox:
+    with (
+        _build_database(settings) as connection,
+        Sandbox(settings.scratch / "landing", work_options(settings)) as sandbox,
+    ):
         result = _Landing(settings, adapter, folder, moment, connection, sandbox).run()
     for message in result.messages:
         LOGGER.info("%s", message)
@@ -204,13 +208,10 @@ def _build_database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     is_new = not settings.build_database.exists()
     if is_new:
         _create_build_database(settings)
-    connection = duckdb.connect(str(settings.build_database))
+    connection = open_database(settings, settings.build_database)
     try:
-        connection.execute("set autoinstall_known_extensions = false")
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
-        # What does not fit into memory must not lie about in the warehouse.
-        connection.execute(f"set temp_directory = {literal(str(settings.scratch / 'spill'))}")
         yield connection
         connection.close()
     except BaseException:
@@ -228,7 +229,10 @@ def _create_build_database(settings: Settings) -> None:
     settings.scratch.mkdir(exist_ok=True)
     fresh = settings.scratch / settings.build_database.name
     fresh.unlink(missing_ok=True)
-    duckdb.connect(str(fresh)).close()
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(
+            f"attach {literal(str(fresh))} as fresh (storage_version {literal(BUILD_STORAGE_VERSION)})"
+        )
     sync(fresh)
     fresh.rename(settings.build_database)
     sync(settings.warehouse)

@@ -25,6 +25,7 @@ import click
 import duckdb
 
 from scripts.contract import TABLES, stored_name
+from scripts.databases import open_database
 from scripts.errors import CheckFailedError, ConfigurationError, TenureError
 from scripts.locking import DUCKDB_LOCK_MESSAGE, warehouse_lock
 from scripts.permissions import make_public
@@ -196,7 +197,7 @@ def tool_versions() -> dict[str, str]:
 
 def _write(settings: Settings, work: Path, run_id: str, fingerprint: str | None) -> dict[str, Any]:
     """Write the three parts into `work` and hold them against the build file; the manifest."""
-    with _workshop(work) as connection:
+    with _workshop(settings, work) as connection:
         connection.execute(f"attach {literal(str(settings.build_database))} as build (read_only)")
         origin = _read_origin(connection)
         marts = _copy_marts(connection, work)
@@ -214,10 +215,9 @@ def _write(settings: Settings, work: Path, run_id: str, fingerprint: str | None)
 
 
 @contextmanager
-def _workshop(work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _workshop(settings: Settings, work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that writes into `work` and leaves nothing else there."""
-    config = {"autoinstall_known_extensions": "false", "temp_directory": str(work / ".spill")}
-    with duckdb.connect(":memory:", config=config) as connection:
+    with open_database(settings, spill=work / ".spill") as connection:
         yield connection
     shutil.rmtree(work / ".spill", ignore_errors=True)
 
@@ -273,7 +273,7 @@ def rewrite(
         (work / "parquet").mkdir(parents=True)
         edited = work / "edited.duckdb"
         shutil.copyfile(publication.path / "analytics.duckdb", edited)
-        with _workshop(work) as connection:
+        with _workshop(settings, work) as connection:
             connection.execute(f"attach {literal(str(edited))} as build")
             edit(connection)
             marts = _copy_marts(connection, work)

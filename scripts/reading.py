@@ -17,7 +17,7 @@ import re
 import shutil
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -251,8 +251,10 @@ class Sandbox:
     mapped) and `inputs.broken` (the lines that are no rows), for landing to read.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, options: Mapping[str, str] | None = None) -> None:
+        """`options` are settings of DuckDB, see scripts/databases.py."""
         self.directory = directory
+        self._options = dict(options or {})
         self.database = directory / "landing.duckdb"
         self._count = 0
         self._locked = False
@@ -264,7 +266,7 @@ class Sandbox:
         # It holds plain personal data: for its owner only, and what an interrupted landing left goes first.
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True, mode=0o700)
-        self._connection = duckdb.connect(str(self.database))
+        self._connection = duckdb.connect(str(self.database), config=self._options)
         self._connection.execute("set autoinstall_known_extensions = false")
         self._connection.execute("set autoload_known_extensions = false")
         self._connection.execute("set TimeZone = 'UTC'")

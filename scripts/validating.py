@@ -13,6 +13,7 @@ import click
 import duckdb
 
 from scripts.check_results import keep_results
+from scripts.databases import work_options
 from scripts.errors import CheckFailedError, ConfigurationError
 from scripts.expectations.data_docs import IndexRow, index_page, make_readable_offline
 from scripts.expectations.findings import FOUND, SuiteResult, ValidationResult
@@ -78,7 +79,9 @@ def validate(settings: Settings, run_id: str, now: datetime | None = None) -> Va
     shutil.rmtree(site, ignore_errors=True)
     site.mkdir(parents=True)
     try:
-        results, findings, errors, checks = run_suites(settings.build_database, suites, run_id, site)
+        results, findings, errors, checks = run_suites(
+            settings.build_database, suites, run_id, site, work_options(settings)
+        )
         result = ValidationResult(
             run_id=run_id,
             as_of=past.as_of,
@@ -125,7 +128,7 @@ def check_freshness(settings: Settings, run_id: str, now: datetime | None = None
     site = settings.scratch / f"data_docs-{run_id}"
     try:
         results, findings, errors, checks = run_suites(
-            settings.build_database, raw.freshness_suites(past), run_id, site
+            settings.build_database, raw.freshness_suites(past), run_id, site, work_options(settings)
         )
     finally:
         shutil.rmtree(site, ignore_errors=True)
