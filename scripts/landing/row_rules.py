@@ -1,8 +1,8 @@
 """The raw contract as SQL: clean a mapped row, convert its values, and say what is wrong with it.
 
-All of it is set-based: one select per table, whatever the number of rows. `scripts.landing.land` runs it. Typed
-values go through by their type, plain texts as they are; what is neither takes the careful way. Both ways
-give the same rows and the same reasons.
+All of it is set-based: one select per table, whatever the number of rows; `scripts.landing.land` runs it.
+Typed values go through by their type, plain texts as they are; what is neither takes the careful way. Both
+ways give the same rows and the same reasons.
 """
 
 from __future__ import annotations
