@@ -1,3 +1,13 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_customer_months',
+        unique_key=['customer_id', 'month'],
+        on_schema_change='sync_all_columns',
+        post_hook="{{ remember_increment(ref('int_settings'), 'as_of_date') }}",
+    )
+}}
+
 -- Grain: one row per customer and month at whose end they were active: what each component of their health measures,
 -- from events up to that day alone. Null where nobody can know: a source that had not begun to tell, a window that
 -- began before they did, nothing to compare with. For bands and score see fct_customer_health.
@@ -8,7 +18,7 @@ with month_ends as (
         month,
         observed_until
     from {{ ref('int_customer_month_ends') }}
-    where is_active
+    where is_active and {{ only_touched_customer_months() }}
 ),
 
 -- Where nobody uses a product there is none, and nothing is joined.
@@ -77,12 +87,8 @@ rules as (
     from {{ ref('health_rules') }}
 ),
 
--- From when on the company records such things at all: before, no event does not mean that none happened.
 recorded as (
-    select
-        (select min(first_used_on) from feature_months) as usage_from,
-        (select min(opened_on) from support_tickets) as tickets_from,
-        (select min(failed_on) from payment_failures) as payments_from
+    select * from {{ ref('int_recorded_sources') }}
 ),
 
 standing as (
@@ -165,7 +171,9 @@ order_day_counts as (
         count(case when not day_windows.is_recent_order_day then 1 end) as earlier_order_day_count
     from order_days
     inner join day_windows on order_days.activity_on = day_windows.event_on
-    where day_windows.is_order_day
+    where
+        day_windows.is_order_day
+        and {{ only_touched_customer_months('order_days.customer_id', 'day_windows.month') }}
     group by order_days.customer_id, day_windows.month
 ),
 
@@ -176,7 +184,9 @@ use_day_counts as (
         count(*) as used_day_count
     from use_days
     inner join day_windows on use_days.activity_on = day_windows.event_on
-    where day_windows.is_usage_day
+    where
+        day_windows.is_usage_day
+        and {{ only_touched_customer_months('use_days.customer_id', 'day_windows.month') }}
     group by use_days.customer_id, day_windows.month
 ),
 
@@ -188,7 +198,9 @@ used_features as (
         count(distinct feature_months.feature) as feature_count
     from feature_months
     inner join day_windows on feature_months.last_used_on = day_windows.event_on
-    where day_windows.is_breadth_day
+    where
+        day_windows.is_breadth_day
+        and {{ only_touched_customer_months('feature_months.customer_id', 'day_windows.month') }}
     group by feature_months.customer_id, day_windows.month
 ),
 
@@ -236,7 +248,9 @@ ticket_counts as (
         count(*) as ticket_count
     from support_tickets
     inner join day_windows on support_tickets.opened_on = day_windows.event_on
-    where day_windows.is_ticket_day
+    where
+        day_windows.is_ticket_day
+        and {{ only_touched_customer_months('support_tickets.customer_id', 'day_windows.month') }}
     group by support_tickets.customer_id, day_windows.month
 ),
 
@@ -247,7 +261,9 @@ failure_counts as (
         count(*) as failure_count
     from payment_failures
     inner join day_windows on payment_failures.failed_on = day_windows.event_on
-    where day_windows.is_failure_day
+    where
+        day_windows.is_failure_day
+        and {{ only_touched_customer_months('payment_failures.customer_id', 'day_windows.month') }}
     group by payment_failures.customer_id, day_windows.month
 ),
 
