@@ -12,7 +12,8 @@
       the former as_of_date, or the new one, had not seen to their end;
     - periods (`replace_periods`): those whose fingerprint in int_revenue_periods is another one than when they were ranked.
 
-    With other settings or other code everything is computed again. What was computed before goes, key by key, also
+    With other settings or other code everything is computed again, and where a model asks since when the company records
+    something at all (int_recorded_sources), also when that has changed. What was computed before goes, key by key, also
     where nothing comes in its place: that is what dbt's own delete+insert does not do.
 -#}
 
@@ -31,12 +32,12 @@
 {%- endmacro %}
 
 {#-
-    What the rows of this model are computed by: its own code and that of all models before it, views among them, and the
-    seeds, as one hash. (Macros are not in dbt's graph: scripts/build/incremental_state.py compares them, and a night
-    starts over when they have changed.)
+    What the rows of this model are computed by: the checksums of its own code and that of all models before it, views
+    among them, and of the seeds. (Macros are not in dbt's graph: scripts/build/incremental_state.py compares them, and a
+    night starts over when they have changed.)
 -#}
-{% macro code_fingerprint() -%}
-    {%- if not execute -%} {{ return('') }} {%- endif -%}
+{% macro nodes_before() -%}
+    {%- if not execute -%} {{ return({}) }} {%- endif -%}
     {%- set checksums = {} -%}
     {%- set found = [model.unique_id] -%}
     {#- Jinja has no while: each node is looked at once at most. -#}
@@ -50,12 +51,26 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(local_md5(checksums | dictsort | join(' '))) }}
+    {{ return(checksums) }}
 {%- endmacro %}
 
 {#- The settings that a model's rows depend on, and its code. `settings` is stg_settings or int_settings. -#}
 {% macro increment_fingerprint(settings) -%}
-    (select s.fingerprint || ' {{ code_fingerprint() }}' from {{ settings }} as s)
+    {%- set checksums = nodes_before() -%}
+    {%- set recorded = 'model.' ~ model.package_name ~ '.int_recorded_sources' -%}
+    (
+        select
+            s.fingerprint || ' {{ local_md5(checksums | dictsort | join(' ')) }}'
+            {%- if recorded in checksums %} || ' ' || r.fingerprint {%- endif %}
+        from {{ settings }} as s
+        {%- if recorded in checksums %}
+            cross join {{ api.Relation.create(
+                database=target.database,
+                schema=graph.nodes[recorded].schema,
+                identifier=graph.nodes[recorded].alias
+            ) }} as r
+        {%- endif %}
+    )
 {%- endmacro %}
 
 {#- The last state that is still good for this model: one row, or none, when everything has to be computed. -#}
@@ -260,4 +275,11 @@
 
     insert into {{ arg_dict.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arg_dict.temp_relation }}
+{%- endmacro %}
+
+{#- Customers by the month: keep the months to compute again, in an incremental run. -#}
+{% macro only_touched_customer_months(customer='customer_id', month='month') -%}
+    {%- set touched = touched_customers() -%}
+    {%- set since = open_since() -%}
+    {%- if is_incremental() -%} ({{ month }} >= {{ since }} or {{ customer }} in ({{ touched }})) {%- else -%} 1 = 1 {%- endif -%}
 {%- endmacro %}

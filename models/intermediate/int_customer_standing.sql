@@ -219,7 +219,7 @@ cumulated as (
         cast(sum(order_day_count) over running as {{ dbt.type_bigint() }}) as cumulative_order_day_count,
         cast(sum(discounted_order_count) over running as {{ dbt.type_bigint() }})
             as cumulative_discounted_order_count,
-        cast(sum(trailing_change) over running as {{ type_money() }}) as trailing_net_revenue,
+        cast(sum(trailing_change) over running as {{ type_order_money() }}) as trailing_net_revenue,
         cast(sum(active_change) over running as {{ dbt.type_bigint() }}) as running_spells,
         cast(sum(paid_change) over running as {{ dbt.type_bigint() }}) as running_payments,
         cast(sum(paid_offset_change) over running as {{ dbt.type_bigint() }}) as paid_months_offset,
@@ -239,7 +239,7 @@ final as (
         customers.cohort_month,
         customers.segment_group,
         cast(cumulated.order_count as {{ dbt.type_bigint() }}) as order_count,
-        cast(cumulated.net_revenue as {{ type_money() }}) as net_revenue,
+        cast(cumulated.net_revenue as {{ type_order_money() }}) as net_revenue,
         cumulated.running_spells > 0 as is_active,
         cumulated.running_spells > cumulated.active_change
         and cumulated.cumulative_order_count > cumulated.order_count as was_active_shopper,
