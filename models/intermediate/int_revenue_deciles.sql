@@ -90,8 +90,8 @@ customer_periods as (
         period_number,
         customer_number,
         segment_group,
-        cast(sum(gross_revenue) as {{ type_money() }}) as gross_revenue,
-        cast(sum(net_revenue) as {{ type_money() }}) as net_revenue
+        cast(sum(gross_revenue) as {{ type_order_money() }}) as gross_revenue,
+        cast(sum(net_revenue) as {{ type_order_money() }}) as net_revenue
     from period_revenue
     group by period_number, customer_number, segment_group
     having sum(gross_revenue) > 0
