@@ -12,13 +12,46 @@
 -- from events up to that day alone. Null where nobody can know: a source that had not begun to tell, a window that
 -- began before they did, nothing to compare with. For bands and score see fct_customer_health.
 
-with month_ends as (
+with settings as (
+    select * from {{ ref('int_settings') }}
+),
+
+-- Each row stands for the months until the next. In an incremental run everybody but the touched needs the open ones
+-- alone.
+active_standing as (
+    select
+        standing.customer_id,
+        settings.as_of_date,
+        {%- if is_incremental() %}
+            case
+                when touched.customer_id is not null then standing.month
+                else greatest(standing.month, {{ open_since() }})
+            end as from_month,
+        {%- else %}
+            standing.month as from_month,
+        {%- endif %}
+        coalesce(
+            least({{ add_months('standing.next_month', -1) }}, {{ month_start('settings.as_of_date') }}),
+            {{ month_start('settings.as_of_date') }}
+        ) as until_month
+    from {{ ref('int_customer_standing') }} as standing
+    cross join settings
+    {%- if is_incremental() %}
+        left join ({{ touched_customers() }}) as touched on standing.customer_id = touched.customer_id
+    {%- endif %}
+    where standing.is_active
+),
+
+active_months as (
+    {{ expand_months('active_standing', ['customer_id', 'as_of_date'], 'from_month', 'until_month') }}
+),
+
+month_ends as (
     select
         customer_id,
         month,
-        observed_until
-    from {{ ref('int_customer_month_ends') }}
-    where is_active and {{ only_touched_customer_months() }}
+        cast(least({{ period_end('month', 'month') }}, as_of_date) as date) as observed_until
+    from active_months
 ),
 
 -- Where nobody uses a product there is none, and nothing is joined.
