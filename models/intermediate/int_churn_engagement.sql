@@ -8,10 +8,10 @@
     )
 }}
 
--- Grain: one row per departure: did the customer fade before they left? Their use (the days on which they ordered, for a
--- shopper) in the last days before `measured_before` against the days before those. A shopper is looked at before
+-- Grain: one row per departure: did the customer fade before they left? Their use (the days on which they ordered, for
+-- a shopper) in the last days before `measured_before` against the days before those. A shopper is looked at before
 -- their last order, that order left out: after it there is only the silence that defines them as churned, and a window
--- that must end with an order would flatter him. Nothing after the request to leave is in here.
+-- that must end with an order would flatter them. Nothing after the request to leave is in here.
 
 with departures as (
     select *

@@ -8,8 +8,8 @@
     )
 }}
 
--- Grain: one row per spell that ended: all of fct_churn_events that the customer's own history tells, and that stays as it
--- is once they have left. What others pay for the plan and how long ago it was are added there.
+-- Grain: one row per spell that ended: all of fct_churn_events that the customer's own history tells, and that stays as
+-- it is once they have left. What others pay for the plan and how long ago it was are added there.
 
 with departures as (
     select *

@@ -21,8 +21,8 @@ plan_prices as (
     select * from {{ ref('int_plan_prices') }}
 ),
 
--- A price rise that they came to pay: the same subscription, plan, interval and currency at a higher list price. The end
--- of a discount is none, nor is a change of plan.
+-- A price rise that they came to pay: the same subscription, plan, interval and currency at a higher list price. The
+-- end of a discount is none, nor is a change of plan.
 priced_periods as (
     select
         subscription_id,
@@ -67,8 +67,8 @@ paid_rises as (
     where recency = 1
 ),
 
--- A price rise that they left before paying: they had bought at the list price, and by the time they left the plan was sold
--- for more. Where everybody pays a price of their own, there is no list to compare with.
+-- A price rise that they left before paying: they had bought at the list price, and by the time they left the plan was
+-- sold for more. Where everybody pays a price of their own, there is no list to compare with.
 dearer_months as (
     select
         events.churn_event_id,

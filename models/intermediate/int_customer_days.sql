@@ -113,7 +113,9 @@ final as (
         cast(sum(gross_revenue) as {{ type_order_money() }}) as gross_revenue,
         cast(sum(discount_amount) as {{ type_order_money() }}) as discount_amount,
         cast(sum(refunded_amount) as {{ type_order_money() }}) as refunded_amount,
-        cast(sum(gross_revenue) - sum(discount_amount) - sum(refunded_amount) as {{ type_order_money() }}) as net_revenue,
+        cast(
+            sum(gross_revenue) - sum(discount_amount) - sum(refunded_amount) as {{ type_order_money() }}
+        ) as net_revenue,
         cast(sum(counted_revenue) as {{ type_order_money() }}) as counted_revenue,
         cast(sum(cost_amount) as {{ type_order_money() }}) as cost_amount,
         cast(sum(unattributed_refunded_amount) as {{ type_order_money() }}) as unattributed_refunded_amount,

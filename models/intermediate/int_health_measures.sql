@@ -16,6 +16,12 @@ with settings as (
     select * from {{ ref('int_settings') }}
 ),
 
+{% if is_incremental() -%}
+touched as (
+    {{ touched_customers() }}
+),
+
+{% endif -%}
 -- Each row stands for the months until the next. In an incremental run everybody but the touched needs the open ones
 -- alone.
 active_standing as (
@@ -37,7 +43,7 @@ active_standing as (
     from {{ ref('int_customer_standing') }} as standing
     cross join settings
     {%- if is_incremental() %}
-        left join ({{ touched_customers() }}) as touched on standing.customer_id = touched.customer_id
+        left join touched on standing.customer_id = touched.customer_id
     {%- endif %}
     where standing.is_active
 ),
@@ -151,7 +157,8 @@ spine as (
         standing.observed_until,
         standing.spell_number,
         standing.churn_basis,
-        -- Since when the product could have been used. A shopper, who needs no subscription for it: since they first did.
+        -- Since when the product could have been used. A shopper, who needs no subscription for it: since they first
+        -- did.
         case
             when standing.churn_basis = 'subscription' and recorded.usage_from is not null
                 then greatest(standing.subscribed_on, recorded.usage_from)

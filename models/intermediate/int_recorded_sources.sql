@@ -1,6 +1,6 @@
--- Grain: one row: since when the company records use, tickets and failed payments at all, as far as as_of_date; null for
--- what it does not. Before that, no event does not mean that none happened. A late delivery may move such a day: then what
--- is incremental and asks for it is computed anew, by `fingerprint`.
+-- Grain: one row: since when the company records use, tickets and failed payments at all, as far as as_of_date; null
+-- for what it does not. Before that, no event does not mean that none happened. A late delivery may move such a day:
+-- then what is incremental and asks for it is computed anew, by `fingerprint`.
 
 with settings as (
     select * from {{ ref('int_settings') }}

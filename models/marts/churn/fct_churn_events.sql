@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
 -- Grain: one row per spell that ended: the churn database. When a customer left, why, after how long, in which
--- health, whether they had faded first, what was lost with them, and whether they came back. Whoever leaves twice has two
--- rows. All that describes the time before is measured before `measured_before`, the request to leave or else the
+-- health, whether they had faded first, what was lost with them, and whether they came back. Whoever leaves twice has
+-- two rows. All that describes the time before is measured before `measured_before`, the request to leave or else the
 -- end. Sums by month and reason are in fct_churn_reasons, whom to win back in rpt_winback_candidates; who is active
 -- by either subscription or orders is told by fct_customer_base.
 
@@ -68,7 +68,9 @@ final as (
         cast(churn_events.is_still_ordering as boolean) as is_still_ordering,
         cast(churn_events.is_reactivated as boolean) as is_reactivated,
         cast(churn_events.reactivated_on as date) as reactivated_on,
-        {{ days_between('churn_events.churned_on', 'coalesce(churn_events.reactivated_on, settings.as_of_date)') }} as days_away
+        {{ days_between(
+            'churn_events.churned_on', 'coalesce(churn_events.reactivated_on, settings.as_of_date)'
+        ) }} as days_away
     from churn_events
     cross join settings
     left join price_rises on churn_events.churn_event_id = price_rises.churn_event_id

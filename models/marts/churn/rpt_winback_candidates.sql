@@ -1,10 +1,11 @@
 -- Grain: one row per customer who left and is not active again, by a subscription or by orders, ranked by what
--- winning them back promises: what they would bring in the next 365 days if they were back x the rate at which people who
--- left for their reason, and had stayed away as long as they have, came back within the next winback_window_days. The
--- rates are of our own history, of departures long enough ago to know; a group of few departures leans on all
--- departures of its basis, as if it had seen winback_smoothing_events more of them. What they would bring is what the
--- value models say, where they have passed their gate: of a shopper what these expect if the shopper has not dropped out, of a
--- subscriber the recurring revenue for as long as a new contract lasts; else it is the value lost with them.
+-- winning them back promises: what they would bring in the next 365 days if they were back x the rate at which
+-- people who left for their reason, and had stayed away as long as they have, came back within the next
+-- winback_window_days. The rates are of our own history, of departures long enough ago to know; a group of few
+-- departures leans on all departures of its basis, as if it had seen winback_smoothing_events more of them. What
+-- they would bring is what the value models say, where they have passed their gate: of a shopper what these expect
+-- if they have not dropped out, of a subscriber the recurring revenue for as long as a new contract lasts; else it
+-- is the value lost with them.
 
 -- Who did not return: of each customer, the last departure.
 with events as (
@@ -35,7 +36,8 @@ ages as (
         time_away,
         minimum_days_away,
         coalesce(
-            lead(minimum_days_away) over (order by minimum_days_away), cast(9223372036854775807 as {{ dbt.type_bigint() }})
+            lead(minimum_days_away) over (order by minimum_days_away),
+            cast(9223372036854775807 as {{ dbt.type_bigint() }})
         ) as next_minimum_days_away
     from {{ ref('winback_ages') }}
 ),
