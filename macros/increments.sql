@@ -9,9 +9,11 @@
     - customer grains (`replace_customers`): the customers whom later batches touched, and those with an event between
       the former as_of_date and the new one, whichever of the two is the later;
     - customers by the month (`replace_customer_months`): all months of these customers, and of everybody else those that
-      the former as_of_date, or the new one, had not seen to their end.
+      the former as_of_date, or the new one, had not seen to their end;
+    - periods (`replace_periods`): those whose fingerprint in int_revenue_periods is another one than when they were ranked.
 
-    With other settings or other code everything is computed again. What was computed before goes, key by key, also
+    With other settings or other code everything is computed again, and where a model asks since when the company records
+    something at all (int_recorded_sources), also when that has changed. What was computed before goes, key by key, also
     where nothing comes in its place: that is what dbt's own delete+insert does not do.
 -#}
 
@@ -30,12 +32,12 @@
 {%- endmacro %}
 
 {#-
-    What the rows of this model are computed by: its own code and that of all models before it, views among them, and the
-    seeds, as one hash. (Macros are not in dbt's graph: scripts/build/incremental_state.py compares them, and a night
-    starts over when they have changed.)
+    What the rows of this model are computed by: the checksums of its own code and that of all models before it, views
+    among them, and of the seeds. (Macros are not in dbt's graph: scripts/build/incremental_state.py compares them, and a
+    night starts over when they have changed.)
 -#}
-{% macro code_fingerprint() -%}
-    {%- if not execute -%} {{ return('') }} {%- endif -%}
+{% macro nodes_before() -%}
+    {%- if not execute -%} {{ return({}) }} {%- endif -%}
     {%- set checksums = {} -%}
     {%- set found = [model.unique_id] -%}
     {#- Jinja has no while: each node is looked at once at most. -#}
@@ -49,12 +51,26 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(local_md5(checksums | dictsort | join(' '))) }}
+    {{ return(checksums) }}
 {%- endmacro %}
 
 {#- The settings that a model's rows depend on, and its code. `settings` is stg_settings or int_settings. -#}
 {% macro increment_fingerprint(settings) -%}
-    (select s.fingerprint || ' {{ code_fingerprint() }}' from {{ settings }} as s)
+    {%- set checksums = nodes_before() -%}
+    {%- set recorded = 'model.' ~ model.package_name ~ '.int_recorded_sources' -%}
+    (
+        select
+            s.fingerprint || ' {{ local_md5(checksums | dictsort | join(' ')) }}'
+            {%- if recorded in checksums %} || ' ' || r.fingerprint {%- endif %}
+        from {{ settings }} as s
+        {%- if recorded in checksums %}
+            cross join {{ api.Relation.create(
+                database=target.database,
+                schema=graph.nodes[recorded].schema,
+                identifier=graph.nodes[recorded].alias
+            ) }} as r
+        {%- endif %}
+    )
 {%- endmacro %}
 
 {#- The last state that is still good for this model: one row, or none, when everything has to be computed. -#}
@@ -231,4 +247,39 @@
 
 {% macro get_incremental_replace_orders_sql(arg_dict) -%}
     {{ replace_keys_sql(arg_dict, 'customer_id', touched_customers(), ref('int_settings'), or_where='customer_id is null') }}
+{%- endmacro %}
+
+{#- Periods: those that have changed since they were ranked. Over int_revenue_periods. -#}
+{% macro only_changed_periods() -%}
+    {%- set valid = increment_state(ref('int_settings')) -%}
+    {%- if is_incremental() -%}
+        (
+            not exists (select 1 from {{ valid }} as s)
+            or concat(period_type, ' ', period_start, ' ', fingerprint) not in (
+                select concat(period_type, ' ', period_start, ' ', fingerprint) from {{ this }}
+            )
+        )
+    {%- else -%}
+        1 = 1
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro get_incremental_replace_periods_sql(arg_dict) -%}
+    {%- set columns = get_quoted_csv(arg_dict.dest_columns | map(attribute='name')) -%}
+    delete from {{ arg_dict.target_relation }}
+    where
+        not exists (select 1 from {{ increment_state(ref('int_settings')) }} as s)
+        or concat(period_type, ' ', period_start, ' ', fingerprint) not in (
+            select concat(period_type, ' ', period_start, ' ', fingerprint) from {{ ref('int_revenue_periods') }}
+        );
+
+    insert into {{ arg_dict.target_relation }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict.temp_relation }}
+{%- endmacro %}
+
+{#- Customers by the month: keep the months to compute again, in an incremental run. -#}
+{% macro only_touched_customer_months(customer='customer_id', month='month') -%}
+    {%- set touched = touched_customers() -%}
+    {%- set since = open_since() -%}
+    {%- if is_incremental() -%} ({{ month }} >= {{ since }} or {{ customer }} in ({{ touched }})) {%- else -%} 1 = 1 {%- endif -%}
 {%- endmacro %}

@@ -3,6 +3,8 @@
 {% macro to_reporting_currency(amount, rate, currency, date) -%}
     case
         when ({{ amount }}) is null then null
+        -- The usual case, and by far the cheapest.
+        when {{ rate }} = 1 then ({{ amount }})
         when {{ rate }} is not null then round(({{ amount }}) * {{ rate }}, 4)
         else {{ raise_error(
             "concat('No exchange rate for ', " ~ currency ~ ", ' on ', cast(" ~ date ~ " as " ~ dbt.type_string()

@@ -94,9 +94,9 @@
     }) }}
 {%- endmacro %}
 
-{#- Whether the company looks at a segment type. Expects the CTE `settings`. -#}
-{% macro is_segment_type_listed(segment_type) -%}
-    concat(',', replace(settings.segments, ' ', ''), ',') like '%,{{ segment_type }},%'
+{#- Whether the company looks at a segment type; `segments` is the column with the setting. -#}
+{% macro is_segment_type_listed(segment_type, segments) -%}
+    concat(',', replace({{ segments }}, ' ', ''), ',') like '%,{{ segment_type }},%'
 {%- endmacro %}
 
 {#-
@@ -104,11 +104,11 @@
     the segments afterwards, instead of taking every row as often as there are types. Two customers have the same one if, and
     only if, all these values are the same.
 -#}
-{% macro segment_group() -%}
+{% macro segment_group(segments) -%}
     concat(
         {%- for segment_type, value in segment_types().items() %}
             case
-                when {{ is_segment_type_listed(segment_type) }}
+                when {{ is_segment_type_listed(segment_type, segments) }}
                     then replace(replace(coalesce({{ value }}, ''), '~', '~0'), '|', '~1')
                 else ''
             end{{ ", '|'," if not loop.last }}

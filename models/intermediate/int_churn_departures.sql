@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- Grain: one row per ended spell of the churn database: what ended, and what was said about it. Where several
 -- subscriptions ended on the day, plan and reason are those of the one that says most, then the dearest; the MRR is
 -- that of all. What is measured of a departure is measured before `measured_before`: the request to leave, if it

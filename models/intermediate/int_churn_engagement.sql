@@ -1,10 +1,22 @@
--- Grain: one row per departure: did the customer fade before he left? His use (the days on which he ordered, for a
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_customers',
+        unique_key='churn_event_id',
+        on_schema_change='sync_all_columns',
+        post_hook="{{ remember_increment(ref('int_settings'), 'as_of_date') }}",
+    )
+}}
+
+-- Grain: one row per departure: did the customer fade before they left? Their use (the days on which they ordered, for a
 -- shopper) in the last days before `measured_before` against the days before those. A shopper is looked at before
--- his last order, that order left out: after it there is only the silence that defines him as churned, and a window
+-- their last order, that order left out: after it there is only the silence that defines them as churned, and a window
 -- that must end with an order would flatter him. Nothing after the request to leave is in here.
 
 with departures as (
-    select * from {{ ref('int_churn_departures') }}
+    select *
+    from {{ ref('int_churn_departures') }}
+    where {{ only_touched_customers() }}
 ),
 
 customer_days as (
@@ -21,10 +33,8 @@ settings as (
     select * from {{ ref('int_settings') }}
 ),
 
--- From when on the company records use at all.
 recorded as (
-    select min(first_used_on) as usage_from
-    from {{ ref('int_customer_feature_months') }}
+    select * from {{ ref('int_recorded_sources') }}
 ),
 
 scaled as (
@@ -179,6 +189,7 @@ main_features as (
 final as (
     select
         scaled.churn_event_id,
+        scaled.customer_id,
         scaled.unit as engagement_unit,
         cast(judged.recent_amount as {{ type_ratio() }}) as engagement_recent,
         case when 2 * judged.baseline_days_known >= judged.recent_days then judged.usual_amount end as engagement_usual,

@@ -1,12 +1,43 @@
--- Grain: one row per customer and spell of the churn database: days without a break on which he was a customer.
--- From his first paid subscription period on, paid periods alone make a spell (they may follow each other on the
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_customers',
+        unique_key=['customer_id', 'spell_number'],
+        on_schema_change='sync_all_columns',
+        post_hook="{{ remember_increment(ref('int_settings'), 'as_of_date') }}",
+    )
+}}
+
+-- Grain: one row per customer and spell of the churn database: days without a break on which they were a customer.
+-- From their first paid subscription period on, paid periods alone make a spell (they may follow each other on the
 -- same day; a day between them is a departure); before it, or where there never was one, orders do, each for
--- active_window_days. A shopper who subscribes before he lapses goes on in the same spell. `churned_on` is null
+-- active_window_days. A shopper who subscribes before they lapse goes on in the same spell. `churned_on` is null
 -- while the spell lasts: an end after as_of_date has not happened. For who is active by either see
 -- int_customer_spells.
 
 with customers as (
-    select * from {{ ref('int_customers') }}
+    select
+        customer_id,
+        first_subscription_on,
+        last_order_on
+    from {{ ref('int_customers') }}
+    where {{ only_touched_customers() }}
+),
+
+subscribers as (
+    select *
+    from customers
+    where first_subscription_on is not null
+),
+
+shoppers as (
+    select *
+    from customers
+    where first_subscription_on is null
+),
+
+activity_spells as (
+    select * from {{ ref('int_customer_spells') }}
 ),
 
 customer_days as (
@@ -18,11 +49,32 @@ customer_days as (
 periods as (
     select *
     from {{ ref('int_subscription_periods') }}
-    where is_paid
+    where is_paid and {{ only_touched_customers() }}
 ),
 
 settings as (
     select * from {{ ref('int_settings') }}
+),
+
+-- Who never subscribed is a customer as long as active.
+shopper_spells as (
+    select
+        activity_spells.customer_id,
+        activity_spells.spell_number,
+        activity_spells.active_from as began_on,
+        cast(null as date) as subscribed_on,
+        coalesce(
+            {{ add_days('activity_spells.active_until', '-settings.active_window_days') }}, shoppers.last_order_on
+        ) as last_order_on,
+        activity_spells.active_until as churned_on,
+        next_spells.active_from as reactivated_on
+    from activity_spells
+    cross join settings
+    inner join shoppers on activity_spells.customer_id = shoppers.customer_id
+    left join activity_spells as next_spells
+        on
+            activity_spells.customer_id = next_spells.customer_id
+            and activity_spells.spell_number + 1 = next_spells.spell_number
 ),
 
 spans as (
@@ -30,19 +82,18 @@ spans as (
     select
         customer_days.customer_id,
         customer_days.activity_on as active_from,
-        coalesce(
-            least(
-                {{ add_days('customer_days.activity_on', 'settings.active_window_days') }},
-                customers.first_subscription_on
-            ),
-            {{ add_days('customer_days.activity_on', 'settings.active_window_days') }}
+        least(
+            {{ add_days('customer_days.activity_on', 'settings.active_window_days') }},
+            subscribers.first_subscription_on
         ) as active_until,
         customer_days.activity_on as ordered_on,
         cast(null as date) as subscribed_on
     from customer_days
-    inner join customers on customer_days.customer_id = customers.customer_id
+    inner join subscribers
+        on
+            customer_days.customer_id = subscribers.customer_id
+            and customer_days.activity_on < subscribers.first_subscription_on
     cross join settings
-    where customers.first_subscription_on is null or customer_days.activity_on < customers.first_subscription_on
 
     union all
 
@@ -95,11 +146,10 @@ spells as (
     group by customer_id, spell_number
 ),
 
-final as (
+subscriber_spells as (
     select
         spells.customer_id,
-        cast(spells.spell_number as {{ dbt.type_bigint() }}) as spell_number,
-        case when spells.subscribed_on is null then 'orders' else 'subscription' end as basis,
+        spells.spell_number,
         spells.began_on,
         spells.subscribed_on,
         -- Of the orders that made the spell, those before the first subscription.
@@ -110,6 +160,43 @@ final as (
         ) as reactivated_on
     from spells
     cross join settings
+),
+
+united as (
+    select
+        customer_id,
+        spell_number,
+        began_on,
+        subscribed_on,
+        last_order_on,
+        churned_on,
+        reactivated_on
+    from shopper_spells
+
+    union all
+
+    select
+        customer_id,
+        spell_number,
+        began_on,
+        subscribed_on,
+        last_order_on,
+        churned_on,
+        reactivated_on
+    from subscriber_spells
+),
+
+final as (
+    select
+        customer_id,
+        cast(spell_number as {{ dbt.type_bigint() }}) as spell_number,
+        case when subscribed_on is null then 'orders' else 'subscription' end as basis,
+        began_on,
+        subscribed_on,
+        last_order_on,
+        churned_on,
+        reactivated_on
+    from united
 )
 
 select * from final

@@ -1,5 +1,5 @@
 -- Grain: one row per customer with a purchase in the window and window: what BG/NBD and Gamma-Gamma look at,
--- and, for the calibration window, what he then did in the part of the history they have not seen. A purchase is
+-- and, for the calibration window, what they then did in the part of the history they have not seen. A purchase is
 -- a day with a counted order: several orders of a day are one. Whether an order counts is what we know of it at
 -- as_of_date.
 
@@ -17,94 +17,121 @@ segment_values as (
     inner join {{ ref('int_settings') }} as settings on segment_values.segment_type = settings.clv_segment
 ),
 
-first_purchases as (
+customers as (
     select
         customer_id,
-        min(activity_on) as first_purchase_on
-    from customer_days
-    where order_count > 0
-    group by customer_id
+        first_order_on
+    from {{ ref('int_customers') }}
+    where first_order_on is not null
 ),
 
-purchases as (
+-- Until when both windows look: one pass over the days sums them up for both.
+bounds as (
+    select
+        max(coalesce(holdout_until, observed_until)) as full_until,
+        max(case when window_name = 'calibration' then observed_until end) as calibration_until
+    from windows
+),
+
+totals as (
     select
         customer_days.customer_id,
-        customer_days.activity_on,
-        customer_days.order_count,
-        customer_days.counted_revenue,
-        customer_days.net_revenue,
-        first_purchases.first_purchase_on
+        max(case when customer_days.order_count > 0 then customer_days.activity_on end) as full_last_purchase_on,
+        max(
+            case
+                when customer_days.order_count > 0 and customer_days.activity_on <= bounds.calibration_until
+                    then customer_days.activity_on
+            end
+        ) as calibration_last_purchase_on,
+        count(case when customer_days.order_count > 0 then 1 end) as full_purchases,
+        count(
+            case when customer_days.order_count > 0 and customer_days.activity_on <= bounds.calibration_until then 1 end
+        ) as calibration_purchases,
+        -- Gamma-Gamma looks at repeat purchases, and at those of a value: a free sample tells nothing of what a
+        -- customer spends.
+        count(
+            case
+                when
+                    customer_days.order_count > 0
+                    and customer_days.counted_revenue > 0
+                    and customer_days.activity_on > customers.first_order_on
+                    then 1
+            end
+        ) as full_valued_frequency,
+        count(
+            case
+                when
+                    customer_days.order_count > 0
+                    and customer_days.counted_revenue > 0
+                    and customer_days.activity_on > customers.first_order_on
+                    and customer_days.activity_on <= bounds.calibration_until
+                    then 1
+            end
+        ) as calibration_valued_frequency,
+        sum(
+            case
+                when
+                    customer_days.order_count > 0
+                    and customer_days.counted_revenue > 0
+                    and customer_days.activity_on > customers.first_order_on
+                    then customer_days.counted_revenue
+            end
+        ) as full_repeat_value,
+        sum(
+            case
+                when
+                    customer_days.order_count > 0
+                    and customer_days.counted_revenue > 0
+                    and customer_days.activity_on > customers.first_order_on
+                    and customer_days.activity_on <= bounds.calibration_until
+                    then customer_days.counted_revenue
+            end
+        ) as calibration_repeat_value,
+        sum(
+            case when customer_days.activity_on > bounds.calibration_until then customer_days.net_revenue end
+        ) as holdout_net_revenue
     from customer_days
-    inner join first_purchases on customer_days.customer_id = first_purchases.customer_id
+    inner join customers on customer_days.customer_id = customers.customer_id
+    inner join bounds on customer_days.activity_on <= bounds.full_until
+    group by customer_days.customer_id
 ),
 
 histories as (
     select
         windows.window_name,
-        purchases.customer_id,
+        totals.customer_id,
         windows.observed_until,
         windows.holdout_until,
-        purchases.first_purchase_on,
-        max(
-            case
-                when purchases.order_count > 0 and purchases.activity_on <= windows.observed_until
-                    then purchases.activity_on
-            end
-        ) as last_purchase_on,
-        sum(
-            case when purchases.order_count > 0 and purchases.activity_on <= windows.observed_until then 1 else 0 end
-        ) - 1 as frequency,
-        -- Gamma-Gamma looks at repeat purchases, and at those of a value: a free sample tells nothing of what a
-        -- customer spends.
-        sum(
-            case
-                when
-                    purchases.order_count > 0
-                    and purchases.counted_revenue > 0
-                    and purchases.activity_on > purchases.first_purchase_on
-                    and purchases.activity_on <= windows.observed_until
-                    then 1
-                else 0
-            end
-        ) as valued_frequency,
-        sum(
-            case
-                when
-                    purchases.order_count > 0
-                    and purchases.counted_revenue > 0
-                    and purchases.activity_on > purchases.first_purchase_on
-                    and purchases.activity_on <= windows.observed_until
-                    then purchases.counted_revenue
-                else 0
-            end
-        ) as repeat_value,
-        sum(
-            case
-                when
-                    purchases.order_count > 0
-                    and purchases.activity_on > windows.observed_until
-                    and purchases.activity_on <= windows.holdout_until
-                    then 1
-                else 0
-            end
-        ) as holdout_purchases,
-        sum(
-            case
-                when
-                    purchases.activity_on > windows.observed_until
-                    and purchases.activity_on <= windows.holdout_until
-                    then purchases.net_revenue
-                else 0
-            end
-        ) as holdout_net_revenue
-    from purchases
-    inner join windows on purchases.first_purchase_on <= windows.observed_until
-    group by
+        customers.first_order_on as first_purchase_on,
+        totals.full_last_purchase_on as last_purchase_on,
+        totals.full_purchases - 1 as frequency,
+        totals.full_valued_frequency as valued_frequency,
+        totals.full_repeat_value as repeat_value,
+        cast(null as {{ dbt.type_bigint() }}) as holdout_purchases,
+        cast(null as {{ type_money() }}) as holdout_net_revenue
+    from totals
+    inner join customers on totals.customer_id = customers.customer_id
+    inner join windows on customers.first_order_on <= windows.observed_until
+    where windows.window_name = 'full'
+
+    union all
+
+    select
         windows.window_name,
-        purchases.customer_id,
+        totals.customer_id,
         windows.observed_until,
         windows.holdout_until,
-        purchases.first_purchase_on
+        customers.first_order_on as first_purchase_on,
+        totals.calibration_last_purchase_on as last_purchase_on,
+        totals.calibration_purchases - 1 as frequency,
+        totals.calibration_valued_frequency as valued_frequency,
+        totals.calibration_repeat_value as repeat_value,
+        totals.full_purchases - totals.calibration_purchases as holdout_purchases,
+        coalesce(totals.holdout_net_revenue, 0) as holdout_net_revenue
+    from totals
+    inner join customers on totals.customer_id = customers.customer_id
+    inner join windows on customers.first_order_on <= windows.observed_until
+    where windows.window_name = 'calibration'
 ),
 
 final as (
@@ -123,14 +150,8 @@ final as (
             ),
             0
         ) as mean_repeat_value,
-        case
-            when histories.holdout_until is not null
-                then cast(histories.holdout_purchases as {{ dbt.type_bigint() }})
-        end as holdout_purchases,
-        case
-            when histories.holdout_until is not null
-                then cast(histories.holdout_net_revenue as {{ type_money() }})
-        end as holdout_net_revenue
+        cast(histories.holdout_purchases as {{ dbt.type_bigint() }}) as holdout_purchases,
+        cast(histories.holdout_net_revenue as {{ type_money() }}) as holdout_net_revenue
     from histories
     left join segment_values on histories.customer_id = segment_values.customer_id
 )

@@ -110,15 +110,15 @@ final as (
         cast(sum(order_count) as {{ dbt.type_bigint() }}) as order_count,
         cast(sum(discounted_order_count) as {{ dbt.type_bigint() }}) as discounted_order_count,
         cast(sum(uncosted_order_count) as {{ dbt.type_bigint() }}) as uncosted_order_count,
-        cast(sum(gross_revenue) as {{ type_money() }}) as gross_revenue,
-        cast(sum(discount_amount) as {{ type_money() }}) as discount_amount,
-        cast(sum(refunded_amount) as {{ type_money() }}) as refunded_amount,
-        cast(sum(gross_revenue) - sum(discount_amount) - sum(refunded_amount) as {{ type_money() }}) as net_revenue,
-        cast(sum(counted_revenue) as {{ type_money() }}) as counted_revenue,
-        cast(sum(cost_amount) as {{ type_money() }}) as cost_amount,
-        cast(sum(unattributed_refunded_amount) as {{ type_money() }}) as unattributed_refunded_amount,
+        cast(sum(gross_revenue) as {{ type_order_money() }}) as gross_revenue,
+        cast(sum(discount_amount) as {{ type_order_money() }}) as discount_amount,
+        cast(sum(refunded_amount) as {{ type_order_money() }}) as refunded_amount,
+        cast(sum(gross_revenue) - sum(discount_amount) - sum(refunded_amount) as {{ type_order_money() }}) as net_revenue,
+        cast(sum(counted_revenue) as {{ type_order_money() }}) as counted_revenue,
+        cast(sum(cost_amount) as {{ type_order_money() }}) as cost_amount,
+        cast(sum(unattributed_refunded_amount) as {{ type_order_money() }}) as unattributed_refunded_amount,
         cast(sum(uses) as {{ dbt.type_bigint() }}) as uses,
-        cast(sum(minutes) as {{ type_money() }}) as minutes
+        cast(sum(minutes) as {{ type_order_money() }}) as minutes
     from events
     group by customer_id, activity_on
 )

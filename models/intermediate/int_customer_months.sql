@@ -34,15 +34,15 @@ totals as (
         cast(sum(uncosted_order_count) as {{ dbt.type_bigint() }}) as uncosted_order_count,
         min(case when order_count > 0 then activity_on end) as first_order_on,
         max(case when order_count > 0 then activity_on end) as last_order_on,
-        cast(sum(gross_revenue) as {{ type_money() }}) as gross_revenue,
-        cast(sum(discount_amount) as {{ type_money() }}) as discount_amount,
-        cast(sum(refunded_amount) as {{ type_money() }}) as refunded_amount,
-        cast(sum(net_revenue) as {{ type_money() }}) as net_revenue,
-        cast(sum(counted_revenue) as {{ type_money() }}) as counted_revenue,
-        cast(sum(cost_amount) as {{ type_money() }}) as cost_amount,
-        cast(sum(unattributed_refunded_amount) as {{ type_money() }}) as unattributed_refunded_amount,
+        cast(sum(gross_revenue) as {{ type_order_money() }}) as gross_revenue,
+        cast(sum(discount_amount) as {{ type_order_money() }}) as discount_amount,
+        cast(sum(refunded_amount) as {{ type_order_money() }}) as refunded_amount,
+        cast(sum(net_revenue) as {{ type_order_money() }}) as net_revenue,
+        cast(sum(counted_revenue) as {{ type_order_money() }}) as counted_revenue,
+        cast(sum(cost_amount) as {{ type_order_money() }}) as cost_amount,
+        cast(sum(unattributed_refunded_amount) as {{ type_order_money() }}) as unattributed_refunded_amount,
         cast(sum(uses) as {{ dbt.type_bigint() }}) as uses,
-        cast(sum(minutes) as {{ type_money() }}) as minutes,
+        cast(sum(minutes) as {{ type_order_money() }}) as minutes,
         cast(sum(case when uses > 0 then 1 else 0 end) as {{ dbt.type_bigint() }}) as used_day_count
     from customer_days
     group by customer_id, {{ month_start('activity_on') }}

@@ -166,6 +166,7 @@ people as (
 joined as (
     select
         people.customer_id,
+        settings.segments,
         known_registered.customer_id is not null as is_registered,
         -- A sign-up after as_of_date of somebody who bought before, as a guest would: not known yet.
         case
@@ -226,9 +227,8 @@ final as (
         first_used_on,
         last_onboarding_use_on,
         first_later_use_on,
-        {{ segment_group() }} as segment_group
+        {{ segment_group('segments') }} as segment_group
     from dated
-    cross join settings
 )
 
 select * from final

@@ -1,6 +1,16 @@
--- Grain: one row per customer and month at whose end he was active: what each component of his health measures,
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_customer_months',
+        unique_key=['customer_id', 'month'],
+        on_schema_change='sync_all_columns',
+        post_hook="{{ remember_increment(ref('int_settings'), 'as_of_date') }}",
+    )
+}}
+
+-- Grain: one row per customer and month at whose end they were active: what each component of their health measures,
 -- from events up to that day alone. Null where nobody can know: a source that had not begun to tell, a window that
--- began before he did, nothing to compare with. For bands and score see fct_customer_health.
+-- began before they did, nothing to compare with. For bands and score see fct_customer_health.
 
 with month_ends as (
     select
@@ -8,19 +18,36 @@ with month_ends as (
         month,
         observed_until
     from {{ ref('int_customer_month_ends') }}
-    where is_active
+    where is_active and {{ only_touched_customer_months() }}
 ),
 
-customers as (
-    select * from {{ ref('int_customers') }}
+-- Where nobody uses a product there is none, and nothing is joined.
+users as (
+    select
+        customer_id,
+        first_used_on
+    from {{ ref('int_customers') }}
+    where first_used_on is not null
 ),
 
 churn_spells as (
     select * from {{ ref('int_churn_spells') }}
 ),
 
-customer_days as (
-    select * from {{ ref('int_customer_days') }}
+order_days as (
+    select
+        customer_id,
+        activity_on
+    from {{ ref('int_customer_days') }}
+    where order_count > 0
+),
+
+use_days as (
+    select
+        customer_id,
+        activity_on
+    from {{ ref('int_customer_days') }}
+    where uses > 0
 ),
 
 feature_months as (
@@ -60,12 +87,8 @@ rules as (
     from {{ ref('health_rules') }}
 ),
 
--- From when on the company records such things at all: before, no event does not mean that none happened.
 recorded as (
-    select
-        (select min(first_used_on) from feature_months) as usage_from,
-        (select min(opened_on) from support_tickets) as tickets_from,
-        (select min(failed_on) from payment_failures) as payments_from
+    select * from {{ ref('int_recorded_sources') }}
 ),
 
 standing as (
@@ -74,7 +97,7 @@ standing as (
         month_ends.month,
         month_ends.observed_until,
         churn_spells.spell_number,
-        -- A spell that a shopper began is one of orders until he subscribes.
+        -- A spell that a shopper began is one of orders until they subscribe.
         case
             when churn_spells.subscribed_on <= month_ends.observed_until then 'subscription'
             when churn_spells.customer_id is not null then 'orders'
@@ -95,86 +118,90 @@ spine as (
         standing.observed_until,
         standing.spell_number,
         standing.churn_basis,
-        -- Since when the product could have been used. A shopper, who needs no subscription for it: since he first did.
+        -- Since when the product could have been used. A shopper, who needs no subscription for it: since they first did.
         case
             when standing.churn_basis = 'subscription' and recorded.usage_from is not null
                 then greatest(standing.subscribed_on, recorded.usage_from)
-            when standing.churn_basis = 'orders' then customers.first_used_on
+            when standing.churn_basis = 'orders' then users.first_used_on
         end as usable_from
     from standing
-    inner join customers on standing.customer_id = customers.customer_id
     cross join recorded
+    left join users on standing.customer_id = users.customer_id
 ),
 
--- Which days lie in the window of which month-end: a small table, so that the days of all customers are joined by
--- equality.
-activity_dates as (
-    select distinct activity_on from customer_days
+-- Which days lie in which window of which month-end: a small table, so that what happened is joined by equality.
+event_dates as (
+    select activity_on as event_on from order_days
+    union
+    select activity_on as event_on from use_days
+    union
+    select opened_on as event_on from support_tickets
+    union
+    select failed_on as event_on from payment_failures
 ),
 
 day_windows as (
     select
-        activity_dates.activity_on,
+        event_dates.event_on,
         months.month,
-        case
-            when
-                activity_dates.activity_on
-                > {{ add_days('months.observed_until', '-rules.usage_frequency_days') }}
-                then 1
-            else 0
-        end as is_usage_day,
-        case
-            when activity_dates.activity_on > {{ add_days('months.observed_until', '-rules.order_trend_days') }} then 1
-            else 0
-        end as is_recent_order_day,
-        case
-            when activity_dates.activity_on > {{ add_days('months.observed_until', '-rules.order_trend_days') }} then 0
-            when
-                activity_dates.activity_on
-                > {{ add_days('months.observed_until', '-2 * rules.order_trend_days') }}
-                then 1
-            else 0
-        end as is_earlier_order_day
-    from activity_dates
+        event_dates.event_on > {{ add_days('months.observed_until', '-rules.usage_frequency_days') }} as is_usage_day,
+        event_dates.event_on > {{ add_days('months.observed_until', '-rules.usage_breadth_days') }} as is_breadth_day,
+        event_dates.event_on > {{ add_days('months.observed_until', '-rules.order_trend_days') }}
+            as is_recent_order_day,
+        event_dates.event_on > {{ add_days('months.observed_until', '-2 * rules.order_trend_days') }} as is_order_day,
+        event_dates.event_on > {{ add_days('months.observed_until', '-rules.tickets_days') }} as is_ticket_day,
+        event_dates.event_on > {{ add_days('months.observed_until', '-rules.payments_days') }} as is_failure_day
+    from event_dates
     cross join rules
     inner join months
         on
-            activity_dates.activity_on <= months.observed_until
-            and activity_dates.activity_on > {{ add_days(
-                'months.observed_until', '-greatest(rules.usage_frequency_days, 2 * rules.order_trend_days)'
+            event_dates.event_on <= months.observed_until
+            and event_dates.event_on > {{ add_days(
+                'months.observed_until',
+                '-greatest(rules.usage_frequency_days, rules.usage_breadth_days, 2 * rules.order_trend_days, '
+                ~ 'rules.tickets_days, rules.payments_days)'
             ) }}
 ),
 
-activity as (
+order_day_counts as (
     select
-        customer_days.customer_id,
+        order_days.customer_id,
         day_windows.month,
-        sum(case when customer_days.uses > 0 then day_windows.is_usage_day else 0 end) as used_day_count,
-        sum(
-            case when customer_days.order_count > 0 then day_windows.is_recent_order_day else 0 end
-        ) as recent_order_day_count,
-        sum(
-            case when customer_days.order_count > 0 then day_windows.is_earlier_order_day else 0 end
-        ) as earlier_order_day_count
-    from customer_days
-    inner join day_windows on customer_days.activity_on = day_windows.activity_on
-    where customer_days.uses > 0 or customer_days.order_count > 0
-    group by customer_days.customer_id, day_windows.month
+        count(case when day_windows.is_recent_order_day then 1 end) as recent_order_day_count,
+        count(case when not day_windows.is_recent_order_day then 1 end) as earlier_order_day_count
+    from order_days
+    inner join day_windows on order_days.activity_on = day_windows.event_on
+    where
+        day_windows.is_order_day
+        and {{ only_touched_customer_months('order_days.customer_id', 'day_windows.month') }}
+    group by order_days.customer_id, day_windows.month
+),
+
+use_day_counts as (
+    select
+        use_days.customer_id,
+        day_windows.month,
+        count(*) as used_day_count
+    from use_days
+    inner join day_windows on use_days.activity_on = day_windows.event_on
+    where
+        day_windows.is_usage_day
+        and {{ only_touched_customer_months('use_days.customer_id', 'day_windows.month') }}
+    group by use_days.customer_id, day_windows.month
 ),
 
 -- A feature was used in the window if its last use, in one of the months up to the month-end, lies in it.
 used_features as (
     select
         feature_months.customer_id,
-        months.month,
+        day_windows.month,
         count(distinct feature_months.feature) as feature_count
     from feature_months
-    cross join rules
-    inner join months
-        on
-            feature_months.month <= months.month
-            and feature_months.last_used_on > {{ add_days('months.observed_until', '-rules.usage_breadth_days') }}
-    group by feature_months.customer_id, months.month
+    inner join day_windows on feature_months.last_used_on = day_windows.event_on
+    where
+        day_windows.is_breadth_day
+        and {{ only_touched_customer_months('feature_months.customer_id', 'day_windows.month') }}
+    group by feature_months.customer_id, day_windows.month
 ),
 
 last_uses as (
@@ -216,32 +243,28 @@ scores as (
 
 ticket_counts as (
     select
-        spine.customer_id,
-        spine.month,
+        support_tickets.customer_id,
+        day_windows.month,
         count(*) as ticket_count
-    from spine
-    cross join rules
-    inner join support_tickets
-        on
-            spine.customer_id = support_tickets.customer_id
-            and support_tickets.opened_on <= spine.observed_until
-            and support_tickets.opened_on > {{ add_days('spine.observed_until', '-rules.tickets_days') }}
-    group by spine.customer_id, spine.month
+    from support_tickets
+    inner join day_windows on support_tickets.opened_on = day_windows.event_on
+    where
+        day_windows.is_ticket_day
+        and {{ only_touched_customer_months('support_tickets.customer_id', 'day_windows.month') }}
+    group by support_tickets.customer_id, day_windows.month
 ),
 
 failure_counts as (
     select
-        spine.customer_id,
-        spine.month,
+        payment_failures.customer_id,
+        day_windows.month,
         count(*) as failure_count
-    from spine
-    cross join rules
-    inner join payment_failures
-        on
-            spine.customer_id = payment_failures.customer_id
-            and payment_failures.failed_on <= spine.observed_until
-            and payment_failures.failed_on > {{ add_days('spine.observed_until', '-rules.payments_days') }}
-    group by spine.customer_id, spine.month
+    from payment_failures
+    inner join day_windows on payment_failures.failed_on = day_windows.event_on
+    where
+        day_windows.is_failure_day
+        and {{ only_touched_customer_months('payment_failures.customer_id', 'day_windows.month') }}
+    group by payment_failures.customer_id, day_windows.month
 ),
 
 joined as (
@@ -252,9 +275,9 @@ joined as (
         recorded.tickets_from,
         recorded.payments_from,
         last_uses.last_used_on,
-        coalesce(activity.used_day_count, 0) as used_day_count,
-        coalesce(activity.recent_order_day_count, 0) as recent_order_day_count,
-        coalesce(activity.earlier_order_day_count, 0) as earlier_order_day_count,
+        coalesce(use_day_counts.used_day_count, 0) as used_day_count,
+        coalesce(order_day_counts.recent_order_day_count, 0) as recent_order_day_count,
+        coalesce(order_day_counts.earlier_order_day_count, 0) as earlier_order_day_count,
         coalesce(used_features.feature_count, 0) as feature_count,
         scores.score,
         coalesce(ticket_counts.ticket_count, 0) as ticket_count,
@@ -262,8 +285,10 @@ joined as (
     from spine
     cross join rules
     cross join recorded
-    left join activity
-        on spine.customer_id = activity.customer_id and spine.month = activity.month
+    left join order_day_counts
+        on spine.customer_id = order_day_counts.customer_id and spine.month = order_day_counts.month
+    left join use_day_counts
+        on spine.customer_id = use_day_counts.customer_id and spine.month = use_day_counts.month
     left join used_features
         on spine.customer_id = used_features.customer_id and spine.month = used_features.month
     left join last_uses
@@ -290,7 +315,7 @@ final as (
         observed_until,
         spell_number,
         churn_basis,
-        -- Who came back is silent at most since his return.
+        -- Who came back is silent at most since their return.
         case
             when usable_from <= observed_until
                 then cast(
@@ -306,7 +331,7 @@ final as (
             when usable_from <= {{ add_days('observed_until', '1 - usage_breadth_days') }}
                 then cast(feature_count as {{ type_ratio() }})
         end as usage_breadth,
-        -- A subscriber's health is his use; what he orders besides is not his trend.
+        -- A subscriber's health is their use; what they order besides is not their trend.
         case
             when coalesce(churn_basis, 'orders') = 'orders'
                 then {{ ratio('recent_order_day_count', 'earlier_order_day_count') }}

@@ -37,7 +37,7 @@ candidates as (
             groups.{{ segment_type }} as segment_value
         from groups
         cross join settings
-        where {{ is_segment_type_listed(segment_type) }}
+        where {{ is_segment_type_listed(segment_type, 'settings.segments') }}
     {%- endfor %}
 ),
 

@@ -1,13 +1,12 @@
+{{ config(materialized='view') }}
+
 -- Grain: one row per customer and basis: how long until he left for the first time, or so far. On the basis `orders`
 -- from the first order of the first spell to the day he lapsed; who subscribes before that has not left, and is seen as
 -- a shopper until then. On `subscription` from the first paid day to the end of what was paid without a break.
 -- Whoever has not left was still there on as_of_date, that day included. Later spells are in int_churn_spells.
 
 with spells as (
-    select
-        *,
-        row_number() over (partition by customer_id, basis order by spell_number) as number_of_basis
-    from {{ ref('int_churn_spells') }}
+    select * from {{ ref('int_churn_spells') }}
 ),
 
 customers as (
@@ -18,8 +17,17 @@ settings as (
     select * from {{ ref('int_settings') }}
 ),
 
+first_subscriptions as (
+    select
+        customer_id,
+        min(spell_number) as spell_number
+    from spells
+    where basis = 'subscription'
+    group by customer_id
+),
+
 first_departures as (
-    -- His first orders: of a later spell, somebody who had left before.
+    -- Their first orders: of a later spell, somebody who had left before.
     select
         customer_id,
         'orders' as basis,
@@ -32,13 +40,16 @@ first_departures as (
     union all
 
     select
-        customer_id,
+        spells.customer_id,
         'subscription' as basis,
-        subscribed_on as began_on,
+        spells.subscribed_on as began_on,
         cast(null as date) as seen_until,
-        churned_on
+        spells.churned_on
     from spells
-    where basis = 'subscription' and number_of_basis = 1
+    inner join first_subscriptions
+        on
+            spells.customer_id = first_subscriptions.customer_id
+            and spells.spell_number = first_subscriptions.spell_number
 ),
 
 final as (

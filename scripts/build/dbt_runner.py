@@ -30,6 +30,7 @@ from scripts.build.incremental_state import (
     remember_macros,
 )
 from scripts.build.rule_files import check_rules
+from scripts.core.databases import MEMORY_VARIABLE, memory_limit
 from scripts.core.errors import CheckFailedError, ConfigurationError, LockedError, MachineError, TenureError
 from scripts.core.locking import DUCKDB_LOCK_MESSAGE, file_in_use_message, warehouse_lock
 from scripts.core.progress import LOGGER, is_live, show_live, start_logging
@@ -136,6 +137,7 @@ def dbt_environment(settings: Settings, environment: dict[str, str]) -> dict[str
     }
     return kept | {
         "TENURE_WAREHOUSE": str(settings.warehouse),
+        MEMORY_VARIABLE: memory_limit(environment),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",

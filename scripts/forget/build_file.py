@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from scripts.build.dbt_runner import build, refresh_data_quality
+from scripts.core.databases import BUILD_STORAGE_VERSION, open_database
 from scripts.core.errors import CheckFailedError, ConfigurationError, TenureError
 from scripts.core.runs import new_run_id, sync
 from scripts.core.settings import Settings
@@ -20,10 +21,8 @@ from scripts.publication.publications import list_publications, publish
 
 def open_build_file(settings: Settings) -> duckdb.DuckDBPyConnection:
     """The build file for writing."""
-    connection = duckdb.connect(str(settings.build_database))
-    connection.execute("set autoinstall_known_extensions = false")
+    connection = open_database(settings, settings.build_database)
     connection.execute("set TimeZone = 'UTC'")
-    connection.execute(f"set temp_directory = {literal(str(settings.scratch / 'spill'))}")
     return connection
 
 
@@ -90,12 +89,13 @@ def compact(settings: Settings) -> None:
     for file in leftovers:
         file.unlink(missing_ok=True)
     try:
-        with duckdb.connect(":memory:") as connection:
-            connection.execute(f"set temp_directory = {literal(str(settings.scratch / 'spill'))}")
+        with open_database(settings) as connection:
             # Called as dbt calls it: the views name it.
             connection.execute(f"attach {literal(str(settings.build_database))} as build")
             connection.execute("checkpoint build")
-            connection.execute(f"attach {literal(str(fresh))} as fresh")
+            connection.execute(
+                f"attach {literal(str(fresh))} as fresh (storage_version {literal(BUILD_STORAGE_VERSION)})"
+            )
             connection.execute("copy from database build to fresh")
             connection.execute("detach fresh")
             connection.execute("detach build")

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -29,6 +29,7 @@ from scripts.contract.raw_tables import (
     Table,
     stored_name,
 )
+from scripts.core.databases import BUILD_STORAGE_VERSION, open_database, work_options
 from scripts.core.errors import ConfigurationError, LandingError
 from scripts.core.locking import warehouse_lock
 from scripts.core.progress import LOGGER, start_logging
@@ -54,10 +55,14 @@ from scripts.landing.reading import (
 from scripts.landing.row_rules import (
     DECIMAL_COMMA,
     Limits,
-    checked_select,
+    Mapped,
     cleaned_select,
+    converted_select,
     decimal_comma_sql,
+    faulty_select,
     masked_phones,
+    plain_columns,
+    plain_select,
 )
 from scripts.personal_data.patterns import EMAIL_PATTERN, without_addresses
 from scripts.personal_data.salt import read_salt
@@ -158,7 +163,10 @@ def land(
     folder = data_folder(adapter, data)
     moment = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None, microsecond=0)
     settings.warehouse.mkdir(parents=True, exist_ok=True)
-    with _build_database(settings) as connection, Sandbox(settings.scratch / "landing") as sandbox:
+    with (
+        _build_database(settings) as connection,
+        Sandbox(settings.scratch / "landing", work_options(settings)) as sandbox,
+    ):
         result = _Landing(settings, adapter, folder, moment, connection, sandbox).run()
     for message in result.messages:
         LOGGER.info("%s", message)
@@ -213,13 +221,10 @@ def _build_database(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     is_new = not settings.build_database.exists()
     if is_new:
         _create_build_database(settings)
-    connection = duckdb.connect(str(settings.build_database))
+    connection = open_database(settings, settings.build_database)
     try:
-        connection.execute("set autoinstall_known_extensions = false")
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
-        # What does not fit into memory must not lie about in the warehouse.
-        connection.execute(f"set temp_directory = {literal(str(settings.scratch / 'spill'))}")
         yield connection
         connection.close()
     except BaseException:
@@ -237,7 +242,10 @@ def _create_build_database(settings: Settings) -> None:
     settings.scratch.mkdir(exist_ok=True)
     fresh = settings.scratch / settings.build_database.name
     fresh.unlink(missing_ok=True)
-    duckdb.connect(str(fresh)).close()
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(
+            f"attach {literal(str(fresh))} as fresh (storage_version {literal(BUILD_STORAGE_VERSION)})"
+        )
     sync(fresh)
     fresh.rename(settings.build_database)
     sync(settings.warehouse)
@@ -284,6 +292,56 @@ def _is_utf_8(name: str) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class _Names:
+    """The temporary relations of a landing that stand for one table, quoted; see `_Landing._check`."""
+
+    table: Table
+
+    def _name(self, what: str) -> str:
+        return identifier(f"{what}_{self.table.name}")
+
+    @property
+    def bad(self) -> str:
+        """The rows that are rejected, each with its reason."""
+        return self._name("bad")
+
+    @property
+    def repeated(self) -> str:
+        """The rows that say again what another one of the file says."""
+        return self._name("repeated")
+
+    @property
+    def left_out(self) -> str:
+        """The rows of forgotten customers."""
+        return self._name("left_out")
+
+    @property
+    def read(self) -> str:
+        """All rows but those of forgotten customers, converted."""
+        return self._name("read")
+
+    @property
+    def stored(self) -> str:
+        """The rows that `raw` is to have of the new files."""
+        return self._name("stored")
+
+    @property
+    def kept(self) -> str:
+        """The rows of corrected files that stay as they are."""
+        return self._name("kept")
+
+    @property
+    def former(self) -> str:
+        """The keys of rows that are gone, or stand beside a new one with the same key."""
+        return self._name("former")
+
+    @property
+    def touched(self) -> str:
+        """The keys of all rows that came, went, count no longer or count again."""
+        return self._name("touched")
+
+
 @dataclass
 class _Landing:
     """One landing, step by step; see `run`."""
@@ -303,6 +361,7 @@ class _Landing:
         self._found: dict[Files, list[str]] = {}
         self._marks: frozenset[str] = frozenset()
         self._new_marks: set[str] = set()
+        self._mapped: dict[str, list[Mapped]] = {}
 
     def run(self) -> LandingResult:
         """Find what is new, read it, map it, check it, and only then change the warehouse."""
@@ -340,6 +399,7 @@ class _Landing:
             unit.sequence = line.file_sequence if line else sequence
         self._read(new)
         self._map(new)
+        self.sandbox.require_whole_files()
         self.sandbox.close_for_reading()
         self.connection.execute(f"attach {literal(str(self.sandbox.database))} as scratch (read_only)")
         try:
@@ -573,7 +633,11 @@ class _Landing:
             self.messages.append(f"{file}: columns that no mapping uses: {shown}")
 
     def _check(self, units: list[_Unit], salt: str) -> None:
-        """Convert and judge every mapped row, into temporary `checked_<table>` and `landing_rejects`."""
+        """Judge every mapped row. No row is copied for it: most are neither bad nor repeated.
+
+        Leaves temporary `landing_rejects` and, for each table, what `_Names` tells of: the rows that are not
+        stored by their `_mapped_row`, and a view of those that are.
+        """
         run = self.connection.execute
         run("set variable salt = ?", [salt])
         limits = Limits(
@@ -587,13 +651,13 @@ class _Landing:
             "create or replace temp table landing_files ("
             "_file integer, table_name varchar, source_file varchar, file_sequence bigint, "
             "content_hash varchar, mapping_hash varchar, rows_in_file bigint, rows_read bigint, "
-            "input integer, rows_forgotten bigint default 0)"
+            "input integer, is_known boolean, rows_forgotten bigint default 0)"
         )
         run(
             "insert into landing_files select "
             "unnest(?::integer[]), unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::bigint[]), "
             "unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::bigint[]), unnest(?::bigint[]), "
-            "unnest(?::integer[]), 0",
+            "unnest(?::integer[]), unnest(?::boolean[]), 0",
             [
                 [unit.number for unit in units],
                 [unit.table.name for unit in units],
@@ -604,6 +668,7 @@ class _Landing:
                 [unit.rows_in_file for unit in units],
                 [unit.rows_read for unit in units],
                 [self._load(unit.mapping.input, unit.source_file).number for unit in units],
+                [unit.rows_before is not None for unit in units],
             ],
         )
         redacted = masked_phones(f"regexp_replace(content, {literal(EMAIL_PATTERN)}, '[e-mail]', 'g')")
@@ -621,25 +686,75 @@ class _Landing:
             self._redact_broken_lines()
         for table in self._tables(units):
             LOGGER.info("Checking %s", table.name)
-            mapped = f"scratch.mapped.{identifier(table.name)}"
-            checked = identifier(f"checked_{table.name}")
-            run(f"create or replace temp table {checked} as {checked_select(table, mapped, limits)}")
-            self._judge_thousands(table, checked, mapped)
+            names = _Names(table)
+            parts = self._mapped[table.name] = self._find_mapped(table)
+            which = "_file integer, _mapped_row bigint"
+            run(f"create or replace temp table {names.bad} ({which}, _reason varchar)")
+            run(f"create or replace temp table {names.repeated} ({which})")
+            run(f"create or replace temp table {names.left_out} ({which})")
+            for part in parts:
+                run(f"insert into {names.bad} {faulty_select(table, part, limits)}")
+            self._judge_thousands(table)
+            converted = self._converted(table, limits)
             if self._marks:
-                self._leave_out_forgotten(table, checked, salt)
-            self._judge_duplicates(table, checked)
-            fields = ", ".join(
-                f"{literal(stored_name(column))}, {identifier(stored_name(column))}"
-                for column in table.columns
-            )
-            run(f"""
-                insert into landing_rejects
-                select cleaned._file, cleaned._source_row, checked._reason, json_object({fields})
-                from ({cleaned_select(table, mapped)}) as cleaned
-                join (select _mapped_row, _reason from {checked} where _reason is not null) as checked
-                    using (_mapped_row)
-            """)
+                converted = self._leave_out_forgotten(table, converted, salt)
+            run(f"create or replace temp view {names.read} as {converted('true')}")
+            self._judge_duplicates(table)
+            excluded = [
+                f"_mapped_row not in (select _mapped_row from {name})"
+                for name in (names.bad, names.repeated)
+                if self._has_rows(name)
+            ]
+            accepted = converted(" and ".join(excluded) or "true")
+            run(f"create or replace temp view {names.stored} as {accepted}")
+            self._reject(table)
             self._check_share(table)
+
+    def _has_rows(self, relation: str) -> bool:
+        return bool(self.connection.execute(f"select 1 from {relation} limit 1").fetchone())
+
+    def _find_mapped(self, table: Table) -> list[Mapped]:
+        """What the sandbox left for a table, with the columns in which every text is plain."""
+        found = []
+        first_id = 0
+        for relation, types in self.sandbox.mapped.get(table.name, {}).items():
+            part = Mapped(f"scratch.{relation}", types, first_id)
+            columns = plain_columns(table, part)
+            if columns:
+                plain = self.connection.execute(plain_select(table, part)).fetchone()
+                names = (column.name for column, is_plain in zip(columns, plain, strict=True) if is_plain)
+                part = replace(part, plain=frozenset(names))
+            first_id += self.connection.execute(f"select count(*) from {part.relation}").fetchone()[0]
+            found.append(part)
+        return found
+
+    def _converted(self, table: Table, limits: Limits) -> Callable[[str], str]:
+        """The converted rows as SQL, given the condition on `_mapped_row` that chooses them."""
+        # An input without a single row may leave no table: there are columns all the same.
+        nothing = Mapped("(select 0 as rowid, 0 as _file, 0 as _source_row limit 0)", {})
+        parts = self._mapped[table.name] or [nothing]
+        return lambda where: " union all ".join(
+            converted_select(table, part, limits, where) for part in parts
+        )
+
+    def _cleaned(self, table: Table, where: str) -> str:
+        return " union all ".join(cleaned_select(table, part, where) for part in self._mapped[table.name])
+
+    def _reject(self, table: Table) -> None:
+        """Keep the bad rows whole, as the file had them."""
+        bad = _Names(table).bad
+        if not self._has_rows(bad):
+            return
+        fields = ", ".join(
+            f"{literal(stored_name(column))}, {identifier(stored_name(column))}" for column in table.columns
+        )
+        cleaned = self._cleaned(table, f"_mapped_row in (select _mapped_row from {bad})")
+        self.connection.execute(f"""
+            insert into landing_rejects
+            select cleaned._file, _source_row, _reason, json_object({fields})
+            from ({cleaned}) as cleaned
+            join {bad} using (_mapped_row)
+        """)
 
     def _redact_broken_lines(self) -> None:
         """A line that is no row has no columns: any part of it may be the id of a forgotten customer."""
@@ -656,27 +771,32 @@ class _Landing:
             )
         """)
 
-    def _leave_out_forgotten(self, table: Table, checked: str, salt: str) -> None:
-        """Take the rows of forgotten customers out of what was read; nobody was referred by one either."""
+    def _leave_out_forgotten(
+        self, table: Table, converted: Callable[[str], str], salt: str
+    ) -> Callable[[str], str]:
+        """Take the rows of forgotten customers out of what was read; nobody was referred by one either.
+
+        Gives `converted` without them.
+        """
         run = self.connection.execute
+        names = _Names(table)
+        run(f"create or replace temp view {names.read} as {converted('true')}")
 
         def marked(column: str, kind: str) -> str:
             value = identifier(column)
-            return f"""{value} in (
-                select {value} from (select distinct {value} from {checked})
-                where {mark_sql(kind, value)} in (select mark from forgotten_marks)
-            )"""
+            return f"""
+                select {value} from (select distinct {value} from {names.read})
+                where {mark_sql(kind, value)} in (select mark from forgotten_marks)"""
 
-        conditions = [marked(column, kind) for column, kind in KINDS.items() if column in table.column_names]
+        conditions = [
+            f"{identifier(column)} in ({marked(column, kind)})"
+            for column, kind in KINDS.items()
+            if column in table.column_names
+        ]
         if not conditions:
-            return
-        if "referred_by_customer_id" in table.column_names:
-            run(
-                f"update {checked} set referred_by_customer_id = null "
-                f"where {marked('referred_by_customer_id', 'customer')}"
-            )
+            return converted
         run(
-            f"create or replace temp table left_out as select rowid as id from {checked} "
+            f"insert into {names.left_out} select _file, _mapped_row from {names.read} "
             f"where {' or '.join(conditions)}"
         )
         if table.name == "orders":
@@ -684,72 +804,104 @@ class _Landing:
             new = {
                 mark(salt, "order", order_id)
                 for (order_id,) in run(
-                    f"select distinct order_id from {checked} where rowid in (select id from left_out) "
-                    "and order_id is not null"
+                    f"select distinct order_id from {names.read} "
+                    f"where order_id is not null "
+                    f"and _mapped_row in (select _mapped_row from {names.left_out})"
                 ).fetchall()
             } - self._marks
             self._new_marks |= new
             run("insert into forgotten_marks select unnest(?::varchar[])", [sorted(new)])
         run(f"""
             update landing_files set rows_read = rows_read - number, rows_forgotten = number
-            from (
-                select _file as file, count(*) as number from {checked}
-                where rowid in (select id from left_out) group by _file
-            ) as counted
+            from (select _file as file, count(*) as number from {names.left_out} group by _file) as counted
             where landing_files._file = counted.file
         """)
-        run(f"delete from {checked} where rowid in (select id from left_out)")
+        run(f"delete from {names.bad} where _mapped_row in (select _mapped_row from {names.left_out})")
+        remaining = f"_mapped_row not in (select _mapped_row from {names.left_out})"
+        if "referred_by_customer_id" not in table.column_names:
+            return lambda where: converted(f"{remaining} and {where}")
+        referrers = identifier(f"forgotten_referrers_{table.name}")
+        run(f"create or replace temp table {referrers} as {marked('referred_by_customer_id', 'customer')}")
+        return lambda where: (
+            f"""
+            select * replace (
+                case when referred_by_customer_id not in (from {referrers}) then referred_by_customer_id end
+                as referred_by_customer_id
+            )
+            from ({converted(f"{remaining} and {where}")}) as converted"""
+        )
 
     @staticmethod
     def _tables(units: list[_Unit]) -> list[Table]:
         names = {unit.table.name for unit in units}
         return [table for name, table in TABLES.items() if name in names]
 
-    def _judge_thousands(self, table: Table, checked: str, mapped: str) -> None:
+    def _judge_thousands(self, table: Table) -> None:
         """Reject 1.234 where the same column of the file has decimal commas: it may mean a thousand more."""
         run = self.connection.execute
+        bad = _Names(table).bad
         advice = literal("' may be thousands, as others of the file have a decimal comma: map it with ")
         for column in table.columns:
             if column.kind not in (Kind.DECIMAL, Kind.RATE):
                 continue
             name = identifier(column.name)
             if not run(
-                f"select 1 from {checked} where contains(_reason, {literal(f'{column.name} ')}) "
+                f"select 1 from {bad} where contains(_reason, {literal(f'{column.name} ')}) "
                 "and contains(_reason, ' has a decimal comma') limit 1"
             ).fetchone():
                 continue
             run(f"""
-                update {checked} as checked
-                set _reason = concat_ws('; ', _reason, {literal(column.name + " '")} || raw.{name}
-                    || {advice}
-                    || {literal(decimal_comma_sql(column.name))})
-                from ({cleaned_select(table, mapped)}) as raw
-                where raw._mapped_row = checked._mapped_row
-                    and regexp_full_match(raw.{name}, '[+-]?[0-9]{{1,3}}([.][0-9]{{3}})+')
-                    and checked._file in (
-                        select _file from ({cleaned_select(table, mapped)}) as others
+                create or replace temp table thousands as
+                select
+                    _file, _mapped_row,
+                    {literal(column.name + " '")} || {name} || {advice}
+                    || {literal(decimal_comma_sql(column.name))} as _reason
+                from ({self._cleaned(table, "true")}) as cleaned
+                where regexp_full_match({name}, '[+-]?[0-9]{{1,3}}([.][0-9]{{3}})+')
+                    and _file in (
+                        select _file from ({self._cleaned(table, "true")}) as others
                         where regexp_full_match({name}, {literal(DECIMAL_COMMA)})
                     )
             """)
+            run(f"""
+                update {bad} as bad set _reason = concat_ws('; ', bad._reason, thousands._reason)
+                from thousands where bad._mapped_row = thousands._mapped_row
+            """)
+            run(
+                f"insert into {bad} select _file, _mapped_row, _reason from thousands "
+                f"where _mapped_row not in (select _mapped_row from {bad})"
+            )
 
-    def _judge_duplicates(self, table: Table, checked: str) -> None:
+    def _judge_duplicates(self, table: Table) -> None:
         """Of rows of one file with one key: all equal → the first is stored; else all are rejected."""
         run = self.connection.execute
-        run(f"alter table {checked} add column _repeated boolean default false")
-        content = ", ".join(identifier(stored_name(column)) for column in table.columns)
+        names = _Names(table)
+        # A file that is sorted by its key has no key twice: seen in one pass, and without remembering any.
+        if not run(f"""
+            select 1
+            from (
+                select _file, _row_key, lag(_file) over () as file_before, lag(_row_key) over () as key_before
+                from {names.read}
+            )
+            where (file_before = _file and key_before >= _row_key) or file_before > _file or _row_key is null
+            limit 1
+        """).fetchone():
+            return
         run(f"""
             create or replace temp table repeated_keys as
-            select _file, _row_key from {checked} where _row_key is not null
+            select _file, _row_key from {names.read} where _row_key is not null
             group by _file, _row_key having count(*) > 1
         """)
-        if not run("select 1 from repeated_keys limit 1").fetchone():
+        if not self._has_rows("repeated_keys"):
             return
+        content = ", ".join(identifier(stored_name(column)) for column in table.columns)
         run(f"""
             create or replace temp table duplicates as
             with members as (
-                select checked.*, checked.rowid as id
-                from {checked} as checked
+                select rows_read.*, bad._reason
+                from {names.read} as rows_read
                 join repeated_keys using (_file, _row_key)
+                left join {names.bad} as bad using (_mapped_row)
             ),
             groups as (
                 select
@@ -761,10 +913,12 @@ class _Landing:
                 group by _file, _row_key
             )
             select
-                members.id,
+                members._file,
+                members._mapped_row,
+                members._reason,
                 groups.differ,
                 row_number() over (
-                    partition by _file, _row_key order by _source_row nulls last, members.id
+                    partition by _file, _row_key order by _source_row nulls last, members._mapped_row
                 ) as place,
                 groups.source_rows,
                 groups.size
@@ -773,8 +927,8 @@ class _Landing:
         """)
         key = ", ".join(table.key)
         run(f"""
-            update {checked} as checked
-            set _reason = {literal(f"the same {key} and different content: ")}
+            insert into {names.bad}
+            select _file, _mapped_row, {literal(f"the same {key} and different content: ")}
                 || size || ' rows of the file'
                 || case
                     when len(source_rows) > 0
@@ -783,13 +937,12 @@ class _Landing:
                     else ''
                 end
             from duplicates
-            where checked.rowid = duplicates.id and differ and _reason is null
+            where differ and _reason is null
         """)
-        run(f"""
-            update {checked} as checked set _repeated = true
-            from duplicates
-            where checked.rowid = duplicates.id and not differ and place > 1
-        """)
+        run(
+            f"insert into {names.repeated} "
+            "select _file, _mapped_row from duplicates where not differ and place > 1"
+        )
 
     def _check_share(self, table: Table) -> None:
         read, rejected = self.connection.execute(
@@ -866,83 +1019,97 @@ class _Landing:
     def _apply_table(self, table: Table, batch_id: int, had_rows: bool) -> dict[str, int]:
         """Bring one table up to date. Unchanged rows of a corrected file keep their batch and load time."""
         run = self.connection.execute
+        names = _Names(table)
         raw = f"raw.{identifier(table.name)}"
-        checked = identifier(f"checked_{table.name}")
-        kept = identifier(f"kept_{table.name}")
-        names = [stored_name(column) for column in table.columns]
-        same = " and ".join(
-            f"old.{identifier(name)} is not distinct from new.{identifier(name)}"
-            for name in (*names, "_is_utc")
-        )
-        run(f"""
-            create or replace temp table {kept} as
-            select old.rowid as old_id, new.rowid as new_id, new._source_row
-            from {raw} as old
-            join landing_files as files on files.table_name = {literal(table.name)}
-                and files.source_file = old._source_file
-            join {checked} as new on new._file = files._file and new._row_key = old._row_key
-            where new._reason is null and not new._repeated and {same}
-        """)
-        gone = f"""
-            select old.rowid as old_id
-            from {raw} as old
-            where old._source_file in (
-                select source_file from landing_files where table_name = {literal(table.name)}
-            )
-                and old.rowid not in (select old_id from {kept})"""
-        touched = identifier(f"touched_{table.name}")
+        stored = [stored_name(column) for column in table.columns]
+        columns = ", ".join(identifier(name) for name in stored)
         # Nobody's customer, order or currency changes with a row that stays as it is.
-        links = [name for name in ("customer_id", "order_id", "currency", "rate_date") if name in names]
+        links = [name for name in ("customer_id", "order_id", "currency", "rate_date") if name in stored]
         linked = ", ".join(("_row_key", *links))
-        run(f"""
-            create or replace temp table {touched} as
-            select {linked} from {raw} where rowid in ({gone})
-        """)
-        removed = run(
-            f"insert into raw.removed_rows select {batch_id}, {literal(table.name)}, _row_key "
-            f"from {raw} where rowid in ({gone})"
-        ).fetchone()[0]
-        run(f"""
-            update {raw} as old set _source_row = kept._source_row
-            from {kept} as kept
-            where old.rowid = kept.old_id and old._source_row is distinct from kept._source_row
-        """)
-        if removed:
-            run(f"delete from {raw} where rowid in ({gone})")
-        columns = ", ".join(identifier(name) for name in names)
-        new_rows = f"""
-            from {checked} as new
-            join landing_files as files using (_file)
-            where _reason is null and not _repeated and new.rowid not in (select new_id from {kept})"""
-        run(f"insert into {touched} select {linked} {new_rows}")
+        run(f"create or replace temp table {names.former} as select {linked} from {raw} limit 0")
+        is_corrected = run(
+            "select 1 from landing_files where table_name = ? and is_known limit 1", [table.name]
+        ).fetchone()
+        removed, new_rows = self._correct(table, linked, batch_id) if is_corrected else (0, names.stored)
         added = run(
             f"""
             insert into {raw} ({columns}, {", ".join(LANDING_COLUMNS)})
             select
                 {columns}, {batch_id}, source_file, _source_row, $1, file_sequence, _row_key, _is_utc
-            {new_rows}
-            order by _file, new.rowid
+            from {new_rows} as new
+            join landing_files using (_file)
             """,
             [self.moment],
         ).fetchone()[0]
         if had_rows:
             # Other files' versions of the same keys: one of them counted until now, or counts again.
-            run(
-                f"insert into {touched} select {linked} from {raw} "
-                f"where _row_key in (select _row_key from {touched})"
-            )
-        return self._count(table, checked, added, removed)
+            run(f"""
+                insert into {names.former}
+                select {linked} from {raw}
+                where _batch_id < {batch_id} and _row_key in (
+                    select _row_key from {raw} where _batch_id = {batch_id}
+                    union all
+                    select _row_key from {names.former}
+                )
+            """)
+        run(f"""
+            create or replace temp view {names.touched} as
+            select {linked} from {raw} where _batch_id = {batch_id}
+            union all
+            select {linked} from {names.former}
+        """)
+        return self._count(table, added, removed)
 
-    def _count(self, table: Table, checked: str, added: int, removed: int) -> dict[str, int]:
+    def _correct(self, table: Table, linked: str, batch_id: int) -> tuple[int, str]:
+        """Remove the former rows of corrected files that went or changed; their number, and what is new."""
+        run = self.connection.execute
+        names = _Names(table)
+        raw = f"raw.{identifier(table.name)}"
+        same = " and ".join(
+            f"old.{identifier(name)} is not distinct from new.{identifier(name)}"
+            for name in (*(stored_name(column) for column in table.columns), "_is_utc")
+        )
+        run(f"""
+            create or replace temp table {names.kept} as
+            select old.rowid as old_id, new._mapped_row as new_id, new._source_row
+            from {raw} as old
+            join landing_files as files on files.table_name = {literal(table.name)}
+                and files.is_known and files.source_file = old._source_file
+            join {names.stored} as new on new._file = files._file and new._row_key = old._row_key
+            where {same}
+        """)
+        gone = f"""
+            select old.rowid as old_id
+            from {raw} as old
+            where old._source_file in (
+                select source_file from landing_files where table_name = {literal(table.name)} and is_known
+            )
+                and old.rowid not in (select old_id from {names.kept})"""
+        run(f"insert into {names.former} select {linked} from {raw} where rowid in ({gone})")
+        removed = run(
+            f"insert into raw.removed_rows select {batch_id}, {literal(table.name)}, _row_key "
+            f"from {names.former}"
+        ).fetchone()[0]
+        run(f"""
+            update {raw} as old set _source_row = kept._source_row
+            from {names.kept} as kept
+            where old.rowid = kept.old_id and old._source_row is distinct from kept._source_row
+        """)
+        if removed:
+            run(f"delete from {raw} where rowid in ({gone})")
+        return removed, f"(from {names.stored} where _mapped_row not in (select new_id from {names.kept}))"
+
+    def _count(self, table: Table, added: int, removed: int) -> dict[str, int]:
         """The counts of the table, with the proof that no row was lost on the way."""
         files, in_files, read, forgotten = self.connection.execute(
             "select count(*), sum(rows_in_file), sum(rows_read), sum(rows_forgotten) from landing_files "
             "where table_name = ?",
             [table.name],
         ).fetchone()
-        accepted, repeated = self.connection.execute(
-            f"select count(*) filter (_reason is null), count(*) filter (_repeated) from {checked}"
-        ).fetchone()
+        names = _Names(table)
+        stored = self.connection.execute(f"select count(*) from {names.stored}").fetchone()[0]
+        repeated = self.connection.execute(f"select count(*) from {names.repeated}").fetchone()[0]
+        accepted = stored + repeated
         rejected = self.connection.execute(
             "select count(*) from landing_rejects join landing_files using (_file) where table_name = ?",
             [table.name],
@@ -956,7 +1123,7 @@ class _Landing:
             "rows_in_files": int(in_files),
             "read": int(read),
             "accepted": accepted,
-            "stored": accepted - repeated,
+            "stored": stored,
             "repeated": repeated,
             "rejected": rejected,
             "rows_added": added,
@@ -969,20 +1136,24 @@ class _Landing:
         again = "(table_name, source_file) in (select (table_name, source_file) from landing_files)"
         run(f"update raw.loads set is_current = false where is_current and {again}")
         run(f"delete from raw.rejects where {again}")
-        accepted = " union all ".join(
-            f"select _file, count(*) filter (_reason is null) as accepted, "
-            f"count(*) filter (_repeated) as repeated from {identifier(f'checked_{name}')} group by _file"
-            for (name,) in run("select distinct table_name from landing_files").fetchall()
-        )
+        tables = run("select distinct table_name from landing_files").fetchall()
+        landed = [_Names(TABLES[name]) for (name,) in tables]
+
+        def counted(relations: list[str]) -> str:
+            return " union all ".join(
+                f"select _file, count(*) as number from {name} group by _file" for name in relations
+            )
+
         run(
             f"""
             insert into raw.loads
             select
                 $1, $2, table_name, source_file, file_sequence, content_hash, mapping_hash, rows_in_file,
-                rows_read, coalesce(accepted, 0), coalesce(accepted - repeated, 0), coalesce(repeated, 0),
-                coalesce(rejected, 0), $3, true
+                rows_read, coalesce(stored.number, 0) + coalesce(repeated.number, 0),
+                coalesce(stored.number, 0), coalesce(repeated.number, 0), coalesce(rejected, 0), $3, true
             from landing_files
-            left join ({accepted}) as judged using (_file)
+            left join ({counted([names.stored for names in landed])}) as stored using (_file)
+            left join ({counted([names.repeated for names in landed])}) as repeated using (_file)
             left join (
                 select _file, count(*) as rejected from landing_rejects group by _file
             ) as refused using (_file)
@@ -1005,7 +1176,7 @@ class _Landing:
         """Everybody whose numbers may be others after this batch, so that big models recompute these only."""
 
         def touched(name: str) -> str:
-            return identifier(f"touched_{name}")
+            return _Names(TABLES[name]).touched
 
         def of_orders(name: str) -> str:
             return f"order_id in (select order_id from {touched(name)})"
@@ -1037,7 +1208,7 @@ class _Landing:
             self.connection.execute(
                 "insert into raw.customer_changes "
                 f"select {batch_id}, customer_id from ({everybody}) where customer_id is not null "
-                "group by customer_id order by customer_id"
+                "group by customer_id"
             )
 
     def _store_settings(self) -> tuple[str, ...]:

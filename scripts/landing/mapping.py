@@ -17,13 +17,17 @@ from scripts.core.errors import ConfigurationError, LandingError
 from scripts.core.sql import identifier
 from scripts.landing.adapters import Postgres, Sql, TableMapping, first_line, nearest
 from scripts.landing.reading import SOURCE_ROW, LoadedInput, Sandbox
+from scripts.landing.row_rules import passed_type
 from scripts.personal_data.patterns import without_addresses
 
 # A mapping that gives more rows than this, and than so many for each row it reads, has no end.
 _MANY_ROWS = 1_000_000
 _MANY_ROWS_EACH = 1000
 # Table functions that show other things than the rows a mapping is given.
-_FORBIDDEN_FUNCTIONS = re.compile(r"query|query_table|(duckdb|pragma)_.*|show_.*|sql_auto_complete")
+# Files it has in `source` only: those of other inputs are readable too.
+_FORBIDDEN_FUNCTIONS = re.compile(
+    r"query|query_table|(duckdb|pragma)_.*|show_.*|sql_auto_complete|(read|parquet)_.*|.*_scan|glob|sniff_csv"
+)
 
 
 def run_mapping(
@@ -36,7 +40,7 @@ def run_mapping(
     joins: dict[str, LoadedInput],
     seconds: float,
 ) -> int:
-    """Run one mapping over one input; gives the number of rows it put into `mapped.<table>` as `file_number`.
+    """Run one mapping over one input; gives the number of rows it left in the sandbox as `file_number`.
 
     `name` is what messages call the input, `seconds` how long it may take. LandingError when the input
     lacks a column that the adapter names, ConfigurationError for any other fault of the SQL.
@@ -50,7 +54,7 @@ def run_mapping(
         union = " union all by name ".join(f"select * from {table}" for table in loaded.tables)
         connection.execute(f"create or replace temp view {identifier(relation)} as {union}")
     try:
-        return _Run(connection, mapping, adapter_file, file_number, name, relations, seconds).run()
+        return _Run(sandbox, connection, mapping, adapter_file, file_number, name, relations, seconds).run()
     finally:
         for relation in relations:
             connection.execute(f"drop view if exists {identifier(relation)}")
@@ -60,6 +64,7 @@ def run_mapping(
 class _Run:
     """One mapping over one input."""
 
+    sandbox: Sandbox
     connection: duckdb.DuckDBPyConnection
     mapping: TableMapping
     adapter_file: Path
@@ -71,13 +76,19 @@ class _Run:
     def run(self) -> int:
         select, names = self._query() if self.mapping.query else self._columns()
         targets = ", ".join(identifier(name) for name in names)
-        types = [kind for _, kind in self._describe(select)]
-        values = ", ".join(self._value(name, kind) for name, kind in zip(names, types, strict=True))
+        kinds = dict(zip(names, (kind for _, kind in self._describe(select)), strict=True))
+        types = {
+            column.name: passed_type(column, kinds[column.name])
+            for column in self.mapping.table.columns
+            if column.name in kinds
+        }
+        values = ", ".join(self._value(name, kinds[name], types.get(name)) for name in names)
+        target = self.sandbox.mapped_table(self.mapping.table.name, types)
         most = max(_MANY_ROWS, _MANY_ROWS_EACH * sum(loaded.rows for loaded in self.relations.values()))
         with self._time_limit():
             try:
                 rows = self.connection.execute(
-                    f"insert into mapped.{identifier(self.mapping.table.name)} (_file, {targets}) "
+                    f"insert into {target} (_file, {targets}) "
                     f"select {self.file_number}, {values} from ({select}\n) as mapped_rows limit {most + 1}"
                 ).fetchone()[0]
             except duckdb.InterruptException:
@@ -116,11 +127,16 @@ class _Run:
         finally:
             timer.cancel()
 
-    def _value(self, name: str, kind: str) -> str:
-        """The SQL of one value as text; ConfigurationError if its type holds several values, or no text."""
+    def _value(self, name: str, kind: str, passed: str | None) -> str:
+        """The SQL of one value as it is `passed` on, as text if need be.
+
+        ConfigurationError if its type holds several values, or no text.
+        """
         value = identifier(name)
         if name == SOURCE_ROW:
             return f"cast({value} as bigint)"
+        if kind == passed:
+            return value
         if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "VARIANT")):
             raise self._refusal(
                 f"gives a {kind.split('(')[0]}, which is not one value: take one of its fields.", name
@@ -206,6 +222,8 @@ class _Run:
 
     def _error(self, error: duckdb.Error) -> LandingError | ConfigurationError:
         """The message for a failed mapping: which column, and what is wrong with it."""
+        for loaded in self.relations.values():
+            self.sandbox.require_readable(loaded)
         column, sql, cause = self._culprit(error)
         where = f"{self.adapter_file}:{sql.line}: {self.mapping.table.name}.{column}"
         text = without_addresses(first_line(cause))

@@ -2,7 +2,8 @@
 
 A landing uses one scratch DuckDB file. First, trusted code loads every new input into a table of it. Then the
 connection is locked: no files, no other databases, no extensions, no network, no configuration. Only then the
-mapping SQL runs, and only there. What it leaves is `mapped.<table>`: every canonical column as text.
+mapping SQL runs, and only there. Parquet is not copied first: those files alone stay readable. What it leaves
+are tables of canonical rows in schema `mapped`: columns of types that tell all, else text.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import shutil
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,6 @@ from typing import IO, Any, BinaryIO
 
 import duckdb
 
-from scripts.contract.raw_tables import TABLES
 from scripts.core.errors import LandingError
 from scripts.core.sql import identifier, literal
 from scripts.landing.adapters import CsvOptions, Files, Postgres, first_line
@@ -66,6 +66,14 @@ class Fingerprint:
 def _stat(path: Path) -> tuple[int, int, int]:
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _require_unchanged(path: Path, name: str, taken: Fingerprint) -> None:
+    if _stat(path) != taken.stat:
+        raise LandingError(
+            f"{name}: the file changed while it was read. Land again; better, deliver files under "
+            "another name and rename them when they are complete."
+        )
 
 
 class _Hashing(io.RawIOBase):
@@ -209,22 +217,27 @@ class LoadedInput:
 class Sandbox:
     """The scratch DuckDB file of one landing, as a context manager that removes all of it.
 
-    `load_file` and `load_postgres`, then `lock`, then mappings through `locked_connection`. It leaves
-    `mapped.<table>` (`_file` INTEGER, `_source_row` BIGINT, the contract's columns as VARCHAR) and
-    `inputs.broken` (the lines that are no rows), for landing to read.
+    `load_file` and `load_postgres`, then `lock`, then mappings through `locked_connection`. It leaves the
+    tables that `mapped` names (`_file` INTEGER, `_source_row` BIGINT, and the contract's columns that were
+    mapped) and `inputs.broken` (the lines that are no rows), for landing to read.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, options: Mapping[str, str] | None = None) -> None:
+        """`options` are settings of DuckDB, see scripts/core/databases.py."""
         self.directory = directory
+        self._options = dict(options or {})
         self.database = directory / "landing.duckdb"
         self._count = 0
         self._locked = False
+        # By canonical table, one table for each combination of columns and types that its mappings give.
+        self.mapped: dict[str, dict[str, dict[str, str]]] = {}
+        self._parquet_files: list[tuple[Path, Path, str, Fingerprint]] = []
 
     def __enter__(self) -> Sandbox:
         # It holds plain personal data: for its owner only, and what an interrupted landing left goes first.
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True, mode=0o700)
-        self._connection = duckdb.connect(str(self.database))
+        self._connection = duckdb.connect(str(self.database), config=self._options)
         self._connection.execute("set autoinstall_known_extensions = false")
         self._connection.execute("set autoload_known_extensions = false")
         self._connection.execute("set TimeZone = 'UTC'")
@@ -236,13 +249,21 @@ class Sandbox:
             "create table inputs.broken "
             "(input integer, source_row bigint, line bigint, reason varchar, content varchar)"
         )
-        for table in TABLES.values():
-            columns = ", ".join(f"{identifier(name)} varchar" for name in table.column_names)
-            self._connection.execute(
-                f"create table mapped.{identifier(table.name)} "
-                f"(_file integer, {SOURCE_ROW} bigint, {columns})"
-            )
+        # All of it is read once or twice, then thrown away: packing it would cost more than it saves.
+        self._connection.execute("set force_compression = 'uncompressed'")
         return self
+
+    def mapped_table(self, table: str, types: dict[str, str]) -> str:
+        """The table, quoted, for mapped rows of the canonical `table` with these columns and types."""
+        known = self.mapped.setdefault(table, {})
+        for relation, others in known.items():
+            if others == types:
+                return relation
+        relation = f"mapped.{identifier(f'{table}_{len(known) + 1}')}"
+        columns = "".join(f", {identifier(name)} {kind}" for name, kind in types.items())
+        self._connection.execute(f"create table {relation} (_file integer, {SOURCE_ROW} bigint{columns})")
+        known[relation] = types
+        return relation
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -273,14 +294,32 @@ class Sandbox:
                 loaded = self._load_parquet(link, name, number)
             else:
                 loaded = self._load_lines(link, name, number, file_format == "jsonl", taken.ends_line)
-            if _stat(path) != taken.stat:
-                raise LandingError(
-                    f"{name}: the file changed while it was read. Land again; better, deliver files under "
-                    "another name and rename them when they are complete."
-                )
-        for leftover in self.directory.glob(f"input{number}.*"):
-            leftover.unlink()
+            if file_format == "parquet":
+                self._parquet_files.append((link, path, name, taken))
+            else:
+                _require_unchanged(path, name, taken)
+                for leftover in self.directory.glob(f"input{number}.*"):
+                    leftover.unlink()
         return loaded
+
+    def require_whole_files(self) -> None:
+        """LandingError if a Parquet file changed since its hash was taken; to be asked after the mappings."""
+        for _, path, name, taken in self._parquet_files:
+            with _file_errors(name):
+                _require_unchanged(path, name, taken)
+
+    def require_readable(self, loaded: LoadedInput) -> None:
+        """LandingError if a file of an input cannot be read to its end: only its mappings read Parquet."""
+        for link, _, name, _ in self._parquet_files:
+            if f"inputs.{identifier(str(_number_of(link)))}" not in loaded.tables:
+                continue
+            try:
+                self._connection.execute(
+                    f"select {', '.join(f'count({identifier(column)})' for column in loaded.columns)} "
+                    f"from inputs.{identifier(str(_number_of(link)))}"
+                )
+            except duckdb.Error as error:
+                raise _no_parquet(error, link, name) from error
 
     def _next(self) -> int:
         self._count += 1
@@ -407,16 +446,12 @@ class Sandbox:
             # DuckDB would give the second of two columns of one name another one.
             _header(self._parquet_columns(path), name)
             self._connection.execute(
-                f"create table {table} as "
+                f"create view {table} as "
                 f"select file_row_number + 1 as {SOURCE_ROW}, * exclude (file_row_number) from {scan}"
             )
+            return self._loaded(number)
         except duckdb.Error as error:
-            shown = without_addresses(first_line(error)).replace(str(path), name)
-            raise LandingError(
-                f"{name}: cannot be read as Parquet: {shown} "
-                "The file is damaged, cut off, or of another format."
-            ) from error
-        return self._loaded(number)
+            raise _no_parquet(error, path, name) from error
 
     def _parquet_columns(self, path: Path) -> list[str]:
         """The names of the columns themselves, not of what is nested in them, as the file has them."""
@@ -565,6 +600,7 @@ class Sandbox:
     def lock(self) -> None:
         """From here on the connection reaches nothing but its own tables, and nothing can undo that."""
         for setting in (
+            f"allowed_paths = [{', '.join(literal(str(link)) for link, *_ in self._parquet_files)}]",
             "python_enable_replacements = false",
             "enable_external_access = false",
             "lock_configuration = true",
@@ -578,6 +614,18 @@ class Sandbox:
         if not self._locked:
             raise RuntimeError("the SQL of an adapter runs in the locked sandbox only")
         return self._connection
+
+
+def _number_of(link: Path) -> int:
+    """The number of the input that a link in the scratch folder stands for."""
+    return int(link.name.removeprefix("input").split(".")[0])
+
+
+def _no_parquet(error: duckdb.Error, link: Path, name: str) -> LandingError:
+    shown = without_addresses(first_line(error)).replace(str(link), name)
+    return LandingError(
+        f"{name}: cannot be read as Parquet: {shown} The file is damaged, cut off, or of another format."
+    )
 
 
 def _first_record(head: str, options: CsvOptions) -> tuple[str, list[str]]:

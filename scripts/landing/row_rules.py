@@ -1,10 +1,14 @@
 """The raw contract as SQL: clean a mapped row, convert its values, and say what is wrong with it.
 
-All of it is set-based: one select per table, whatever the number of rows. `scripts.landing.land` runs it.
+All of it is set-based: one select per table, whatever the number of rows; `scripts.landing.land` runs it.
+Typed values go through by their type, plain texts as they are; what is neither takes the careful way. Both
+ways give the same rows and the same reasons.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -53,12 +57,25 @@ _SPREADSHEET = r"[0-9]([.,][0-9]+)?[eE]\+[0-9]+|#(REF|NAME\?|VALUE|DIV/0|NUM|NUL
 _QUOTED = r"'.*'|\".*\"|`.*`|‘.*’|“.*”|«.*»"
 _NESTED = r"\{.*\}|\[.*\]"
 _SHOWN_CHARACTERS = 40
+# A text in which neither blanks at the ends, nor an address, nor any of the above can be.
+_PLAIN = r"[A-Za-z0-9](?:[A-Za-z0-9 ._:/-]*[A-Za-z0-9._:/-])?"
+_LONGEST_WORD = max(map(len, _NO_VALUE))
 
 # The only ways to write a time that are read. DuckDB's own cast takes more, and drops offsets without a word.
 _NAIVE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?)?"
 # Area/City names are clear; EST, CST or IST mean several zones and are refused.
 _ZONE = r"(?:[zZ]|UTC|GMT|[+-](?:0\d|1[0-4])(?::?[0-5]\d){0,2}|[A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)"
 _ZONED = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ]\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?\s*" + _ZONE
+
+
+# Types of DuckDB: of a text, and of a time that says which instant it is.
+_TEXT = "VARCHAR"
+_INSTANT = "TIMESTAMP WITH TIME ZONE"
+_WHOLE_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+# How many decimals the contract's numbers have.
+_DECIMALS = {Kind.DECIMAL: 4, Kind.RATE: 12}
+_FIRST_TIME = "timestamp '0001-01-01'"
+_LAST_TIME = "timestamp '9999-12-31 23:59:59.999999'"
 
 
 @dataclass(frozen=True)
@@ -92,23 +109,126 @@ def row_key_sql(table: Table) -> str:
     )
 
 
-def cleaned_select(table: Table, relation: str) -> str:
-    """Select the mapped rows trimmed, blank as NULL, and without e-mail addresses.
+@dataclass(frozen=True)
+class Mapped:
+    """Where mapped rows of one table lie, and what is known of their values.
+
+    `types` are the DuckDB types of the columns that were mapped, see `passed_type`; a column without one is
+    NULL in every row. `plain` names the columns of text of which every value is plain, see `plain_sql`.
+    `first_id` is the `_mapped_row` of the first row.
+    """
+
+    relation: str
+    types: Mapping[str, str]
+    first_id: int = 0
+    plain: frozenset[str] = frozenset()
+
+    def is_native(self, column: Column) -> bool:
+        """Whether the values have a type of their own, and are no text."""
+        return self.types.get(column.name, _TEXT) != _TEXT
+
+    def rows(self, where: str = "true") -> str:
+        """The rows with a number of their own, as SQL; `where` chooses some of them, by `_mapped_row`."""
+        return f"""(
+            select * from (select *, rowid + {self.first_id} as _mapped_row from {self.relation}) as numbered
+            where {where}) as mapped"""
+
+
+def passed_type(column: Column, kind: str) -> str:
+    """The type in which a mapped value of the type `kind` goes on to the checks: its own, or VARCHAR.
+
+    Its own where the contract's type follows from it as it does from the text: then nothing has to be
+    written and read again.
+    """
+    if column.kind is Kind.TEXT:
+        keeps = kind in _WHOLE_NUMBERS and not column.is_email and not column.is_free_text
+    elif column.kind is Kind.INTEGER:
+        keeps = kind in _WHOLE_NUMBERS
+    elif column.kind is Kind.BOOLEAN:
+        keeps = kind == "BOOLEAN"
+    elif column.kind in (Kind.DATE, Kind.TIMESTAMP):
+        keeps = kind in ("DATE", "TIMESTAMP", "TIMESTAMP_NS", _INSTANT)
+    else:
+        # More decimals than the contract has must be rounded as those of a text are.
+        decimals = re.fullmatch(r"DECIMAL\(\d+,(\d+)\)", kind)
+        is_exact = decimals is not None and int(decimals[1]) <= _DECIMALS[column.kind]
+        keeps = is_exact or kind in (*_WHOLE_NUMBERS, "DOUBLE")
+    return kind if keeps else _TEXT
+
+
+def plain_columns(table: Table, mapped: Mapped) -> list[Column]:
+    """The columns of text of which it is worth to know whether all values are plain."""
+    return [
+        column
+        for column in table.columns
+        if column.kind is Kind.TEXT
+        and not (column.is_email or column.is_free_text)
+        and mapped.types.get(column.name) == _TEXT
+    ]
+
+
+def plain_select(table: Table, mapped: Mapped) -> str:
+    """Select one row: for each of `plain_columns` whether all of its values are plain."""
+    tests = ", ".join(
+        f"coalesce(bool_and({plain_sql(column, identifier(column.name))}), true)"
+        for column in plain_columns(table, mapped)
+    )
+    return f"select {tests} from {mapped.relation}"
+
+
+def plain_sql(column: Column, text: str) -> str:
+    """SQL that is true for a text which neither cleaning nor the rules of ids would touch.
+
+    One cheap question in the place of a dozen: the texts of a real export are nearly all plain.
+    """
+    if column.is_currency:
+        return _is_currency(text)
+    if column.values:
+        return f"{text} in ({_listed(column.values)})"
+    is_plain = f"regexp_full_match({text}, {literal(_PLAIN)})"
+    if not column.name.endswith("_id"):
+        return is_plain
+    return f"""case
+            when not {is_plain} then false
+            when length({text}) > {_LONGEST_WORD} then true
+            else lower({text}) not in ({_WORDS}) end"""
+
+
+def cleaned_select(table: Table, mapped: Mapped, where: str = "true") -> str:
+    """Select the mapped rows as texts, trimmed, blank as NULL, and without e-mail addresses.
 
     A text that as a whole is an address becomes the salted hash, so that it still joins; an address inside a
     longer text becomes `[e-mail]`, a telephone number in what a person wrote `[phone]`. The salt is the
-    DuckDB variable `salt` of the session.
+    DuckDB variable `salt` of the session. `where` chooses rows, by `_mapped_row`.
     """
-    trimmed = ", ".join(
-        f"nullif(trim({_composed(column)}, {literal(BLANKS)}), '') as {identifier(column.name)}"
+    texts = ", ".join(
+        f"cast({identifier(stored_name(column))} as varchar) as {identifier(stored_name(column))}"
         for column in table.columns
     )
-    cleaned = ", ".join(
-        f"{_without_address(column)} as {identifier(stored_name(column))}" for column in table.columns
-    )
     return f"""
-        select _file, _source_row, _mapped_row, {cleaned}
-        from (select _file, _source_row, rowid as _mapped_row, {trimmed} from {relation}) as trimmed"""
+        select _file, _source_row, _mapped_row, {texts}
+        from ({_cleaned_select(table, mapped, where)}) as cleaned"""
+
+
+def _cleaned_select(table: Table, mapped: Mapped, where: str) -> str:
+    """As `cleaned_select`, but values with a type of their own keep it."""
+    trimmed = []
+    cleaned = []
+    for column in table.columns:
+        name, stored = identifier(column.name), identifier(stored_name(column))
+        if column.name not in mapped.types:
+            trimmed.append(f"cast(null as varchar) as {name}")
+            cleaned.append(f"{name} as {stored}")
+        elif mapped.is_native(column) or column.name in mapped.plain:
+            trimmed.append(name)
+            cleaned.append(f"{name} as {stored}")
+        else:
+            trimmed.append(f"nullif(trim({_composed(column)}, {literal(BLANKS)}), '') as {name}")
+            cleaned.append(f"{_without_address(column)} as {stored}")
+    numbers = "_file, _source_row, _mapped_row"
+    return f"""
+        select {numbers}, {", ".join(cleaned)}
+        from (select {numbers}, {", ".join(trimmed)} from {mapped.rows(where)}) as trimmed"""
 
 
 def _composed(column: Column) -> str:
@@ -136,26 +256,27 @@ def masked_phones(text: str) -> str:
     return f"regexp_replace({text}, {literal(PHONE_PATTERN)}, '\\1[phone]', 'g')"
 
 
-def checked_select(table: Table, relation: str, limits: Limits) -> str:
-    """Select every mapped row with its values converted to the contract's types.
+def converted_select(table: Table, mapped: Mapped, limits: Limits, where: str = "true") -> str:
+    """Select the mapped rows with their values converted to the contract's types, NULL where one is not.
 
     Gives `_file, _source_row, _mapped_row`, the columns of `raw.<table>` with `_is_utc` and `_row_key` (NULL
-    if a part of the key is missing or unreadable), and `_reason`: all that is wrong with the row, or NULL.
+    if a part of the key is missing or unreadable). `where` chooses rows, by `_mapped_row`.
     """
-    typed = []
-    for column in table.columns:
-        name = identifier(stored_name(column))
-        typed.append(f"{name} as {identifier('t_' + stored_name(column))}")
-        if column.kind in (Kind.TIMESTAMP, Kind.DATE):
-            typed.append(
-                f"{name} is not null and not regexp_full_match({name}, {literal(_NAIVE)}) as {_zoned(column)}"
-            )
-        typed.append(f"{_converted(column, name, limits)} as {name}")
+    stored = ", ".join(identifier(stored_name(column)) for column in table.columns)
+    return f"""
+        select
+            _file, _source_row, _mapped_row, {stored},
+            {_is_utc(table, limits)} as _is_utc,
+            {row_key_sql(table)} as _row_key
+        from ({_typed_select(table, mapped, limits, where)}) as typed"""
+
+
+def faulty_select(table: Table, mapped: Mapped, limits: Limits) -> str:
+    """Select `_file, _mapped_row` of the rows that break the contract, with `_reason`: all that is wrong."""
+    rules = _rules(table, mapped, limits)
     moments = [column for column in table.columns if column.kind is Kind.TIMESTAMP]
-    with_offset = " or ".join(_zoned(column) for column in moments) or "false"
-    is_utc = "true" if limits.timestamps_are_utc else f"({with_offset})"
-    rules = _rules(table, limits)
     if len(moments) > 1 and not limits.timestamps_are_utc:
+        with_offset = " or ".join(_zoned(column) for column in moments)
         without = " or ".join(
             f"({identifier(column.name)} is not null and not {_zoned(column)})" for column in moments
         )
@@ -171,17 +292,64 @@ def checked_select(table: Table, relation: str, limits: Limits) -> str:
         )
     any_rule = " or ".join(f"({condition})" for condition, _ in rules)
     all_reasons = ", ".join(f"case when {condition} then {message} end" for condition, message in rules)
-    stored = ", ".join(identifier(stored_name(column)) for column in table.columns)
     return f"""
-        select
-            _file, _source_row, _mapped_row, {stored},
-            {is_utc} as _is_utc,
-            {row_key_sql(table)} as _row_key,
-            case when {any_rule} then concat_ws('; ', {all_reasons}) end as _reason
-        from (
-            select _file, _source_row, _mapped_row, {", ".join(typed)}
-            from ({cleaned_select(table, relation)}) as cleaned
-        ) as typed"""
+        select _file, _mapped_row, concat_ws('; ', {all_reasons}) as _reason
+        from ({_typed_select(table, mapped, limits)}) as typed
+        where {any_rule}"""
+
+
+def _typed_select(table: Table, mapped: Mapped, limits: Limits, where: str = "true") -> str:
+    """Select every value as it came (`t_<column>`) and converted, and what the rules ask for besides."""
+    typed = []
+    for column in table.columns:
+        name = identifier(stored_name(column))
+        typed.append(f"{name} as {identifier('t_' + stored_name(column))}")
+        if column.kind in (Kind.TIMESTAMP, Kind.DATE):
+            typed.append(f"{_has_offset(column, name, mapped)} as {_zoned(column)}")
+        if _may_be_no_id(column, mapped):
+            typed.append(f"{plain_sql(column, name)} as {_plain(column)}")
+        if mapped.is_native(column):
+            typed.append(f"{_converted_native(column, name, mapped.types[column.name], limits)} as {name}")
+        elif column.name in mapped.plain and (column.values or column.is_currency):
+            typed.append(name)
+        else:
+            typed.append(f"{_converted(column, name, limits)} as {name}")
+    return f"""
+        select _file, _source_row, _mapped_row, {", ".join(typed)}
+        from ({_cleaned_select(table, mapped, where)}) as cleaned"""
+
+
+def _is_utc(table: Table, limits: Limits) -> str:
+    if limits.timestamps_are_utc:
+        return "true"
+    moments = [_zoned(column) for column in table.columns if column.kind is Kind.TIMESTAMP]
+    return f"({' or '.join(moments)})" if moments else "(false)"
+
+
+def _has_offset(column: Column, value: str, mapped: Mapped) -> str:
+    """Whether a time says which instant it is; SQL on the value as it came."""
+    if mapped.types.get(column.name) == _INSTANT:
+        return f"{value} is not null"
+    if mapped.is_native(column):
+        return f"{value} is not null and not {_is_writable(value)}"
+    return f"{value} is not null and not regexp_full_match({value}, {literal(_NAIVE)})"
+
+
+def _is_writable(value: str) -> str:
+    """Whether a date or time is one that a text may say: its year has four digits."""
+    return f"coalesce(try_cast({value} as timestamp) between {_FIRST_TIME} and {_LAST_TIME}, false)"
+
+
+def _may_be_no_id(column: Column, mapped: Mapped) -> bool:
+    return (
+        column.name.endswith("_id")
+        and mapped.types.get(column.name) == _TEXT
+        and column.name not in mapped.plain
+    )
+
+
+def _plain(column: Column) -> str:
+    return identifier(f"p_{column.name}")
 
 
 def _zoned(column: Column) -> str:
@@ -216,6 +384,36 @@ def _converted(column: Column, value: str, limits: Limits) -> str:
     return moment if kind is Kind.TIMESTAMP else f"cast({moment} as date)"
 
 
+def _converted_native(column: Column, value: str, kind: str, limits: Limits) -> str:
+    """A value of the DuckDB type `kind` as the contract's type: what its text would be converted to."""
+    if column.kind is Kind.TEXT:
+        return _converted(column, f"cast({value} as varchar)", limits)
+    if column.kind in (Kind.INTEGER, Kind.BOOLEAN):
+        return f"try_cast({value} as {column.kind.value})"
+    if column.kind in (Kind.DECIMAL, Kind.RATE):
+        number = f"try_cast({value} as {column.kind.value})"
+        if kind != "DOUBLE":
+            return number
+        # No two numbers of up to 15 digits are one double: what gives it back is what its text says.
+        most = f"1e{15 - _DECIMALS[column.kind]}"
+        return f"""case
+            when abs({value}) < {most} and cast({number} as double) = {value} then {number}
+            else {_number(f"cast({value} as varchar)", column.kind.value)} end"""
+    moment = f"cast({value} as timestamp)"
+    if kind == _INSTANT:
+        zone = "UTC" if column.kind is Kind.TIMESTAMP else limits.business_timezone
+        moment = f"timezone({literal(zone)}, {value})"
+        is_writable = _is_writable(f"timezone('UTC', {value})")
+    else:
+        is_writable = _is_writable(value)
+    converted = f"case when {is_writable} then cast({moment} as {column.kind.value}) end"
+    if kind == "TIMESTAMP_NS":
+        # What is finer than microseconds is rounded, before 1970 in another way than that of a text.
+        careful = _converted(column, f"cast({value} as varchar)", limits)
+        return f"case when cast({moment} as timestamp_ns) = {value} then {converted} else {careful} end"
+    return converted
+
+
 def _number(value: str, sql_type: str) -> str:
     # DuckDB would read 1_000 and 2e4., and round 6e-17 up to 0.0001: exponents take the way over more digits.
     wide = "decimal(38, 20)" if sql_type == Kind.RATE.value else "decimal(38, 12)"
@@ -228,30 +426,36 @@ def _number(value: str, sql_type: str) -> str:
         end"""
 
 
-def _rules(table: Table, limits: Limits) -> list[tuple[str, str]]:
+def _rules(table: Table, mapped: Mapped, limits: Limits) -> list[tuple[str, str]]:
     """The rules of one table as (condition that a bad row meets, SQL text of the reason)."""
     rules: list[tuple[str, str]] = []
     for column in table.columns:
         if column.is_email:
             continue
         name = column.name
-        value, text = identifier(name), identifier("t_" + name)
+        value, came = identifier(name), identifier("t_" + name)
+        text = f"cast({came} as varchar)" if mapped.is_native(column) else came
         shown = f"{literal(name + ' ')} || {_quoted(text)}"
         if column.required:
-            rules.append((f"{text} is null", literal(f"{name} is missing")))
-        if column.name.endswith("_id"):
-            rules += _id_rules(name, text, shown)
+            rules.append((f"{came} is null", literal(f"{name} is missing")))
+        if name not in mapped.types:
+            continue
+        if _may_be_no_id(column, mapped):
+            rules += [
+                (f"not {_plain(column)} and {condition}", message)
+                for condition, message in _id_rules(name, text, shown)
+            ]
         if column.kind is not Kind.TEXT:
             rules.append(
-                (f"{text} is not null and {value} is null", f"{shown} || {_unconverted(column, text)}")
+                (f"{came} is not null and {value} is null", f"{shown} || {_unconverted(column, text)}")
             )
-        if column.values:
-            allowed = ", ".join(literal(one) for one in column.values)
-            message = literal(f" is none of {', '.join(column.values)}")
-            rules.append((f"{value} not in ({allowed})", f"{shown} || {message}"))
-        if column.is_currency:
-            known = ", ".join(literal(code) for code in sorted(CURRENCIES))
-            rules.append((f"{value} not in ({known})", f"{shown} || ' is no ISO 4217 currency code'"))
+        if name not in mapped.plain:
+            if column.values:
+                message = literal(f" is none of {', '.join(column.values)}")
+                rules.append((f"{value} not in ({_listed(column.values)})", f"{shown} || {message}"))
+            if column.is_currency:
+                message = "' is no ISO 4217 currency code'"
+                rules.append((f"not {_is_currency(value)}", f"{shown} || {message}"))
         rules += _range_rules(column, value, shown)
         if column.kind in (Kind.DATE, Kind.TIMESTAMP):
             rules += _date_rules(column, value, shown, limits)
@@ -260,6 +464,15 @@ def _rules(table: Table, limits: Limits) -> list[tuple[str, str]]:
         message = f"{literal(later + ' ')} || {second} || {literal(f' is before {earlier} ')} || {first}"
         rules.append((f"{second} < {first}", message))
     return rules
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(literal(value) for value in values)
+
+
+def _is_currency(text: str) -> str:
+    # DuckDB makes a join of `in` with so many values, and that is slow.
+    return f"list_contains([{_listed(sorted(CURRENCIES))}], {text})"
 
 
 def _id_rules(name: str, text: str, shown: str) -> list[tuple[str, str]]:

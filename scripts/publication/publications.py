@@ -25,6 +25,7 @@ import click
 import duckdb
 
 from scripts.contract.raw_tables import TABLES, stored_name
+from scripts.core.databases import open_database
 from scripts.core.errors import CheckFailedError, ConfigurationError, TenureError
 from scripts.core.locking import DUCKDB_LOCK_MESSAGE, warehouse_lock
 from scripts.core.permissions import make_public
@@ -70,12 +71,16 @@ class Publication:
 
 @dataclass(frozen=True)
 class _Mart:
-    """A mart as the build file has it; `columns` are (name, type, comment)."""
+    """A mart as the build file has it; `columns` are (name, type, comment).
+
+    `content` is a hash of its rows, whatever their order: of two that are alike, the rows are too.
+    """
 
     name: str
     comment: str | None
     columns: tuple[tuple[str, str, str | None], ...]
     rows: int
+    content: str
 
     @property
     def signature(self) -> tuple[tuple[str, str], ...]:
@@ -197,10 +202,10 @@ def tool_versions() -> dict[str, str]:
 
 def _write(settings: Settings, work: Path, run_id: str, fingerprint: str | None) -> dict[str, Any]:
     """Write the three parts into `work` and hold them against the build file; the manifest."""
-    with _workshop(work) as connection:
+    with _workshop(settings, work) as connection:
         connection.execute(f"attach {literal(str(settings.build_database))} as build (read_only)")
         origin = _read_origin(connection)
-        marts = _copy_marts(connection, work)
+        marts = _copy_marts(connection, work, current_publication(settings))
     manifest = {
         "run_id": run_id,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -215,16 +220,22 @@ def _write(settings: Settings, work: Path, run_id: str, fingerprint: str | None)
 
 
 @contextmanager
-def _workshop(work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _workshop(settings: Settings, work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that writes into `work` and leaves nothing else there."""
-    config = {"autoinstall_known_extensions": "false", "temp_directory": str(work / ".spill")}
-    with duckdb.connect(":memory:", config=config) as connection:
+    with open_database(settings, spill=work / ".spill") as connection:
         yield connection
     shutil.rmtree(work / ".spill", ignore_errors=True)
 
 
-def _copy_marts(connection: duckdb.DuckDBPyConnection, work: Path) -> list[_Mart]:
-    """Write the marts of the attached database `build` as a database and as Parquet files."""
+def _copy_marts(
+    connection: duckdb.DuckDBPyConnection, work: Path, former: Publication | None = None
+) -> list[_Mart]:
+    """Write the marts of the attached database `build` as a database and as Parquet files.
+
+    The Parquet file of a mart that has not changed since the publication `former` is carried over. The
+    database is always written anew: a copy of the former one, with some tables replaced, would keep what they
+    held in its free blocks, also what was forgotten.
+    """
     connection.execute(
         f"attach {literal(str(work / 'analytics.duckdb'))} as target "
         f"(storage_version {literal(STORAGE_VERSION)})"
@@ -233,7 +244,10 @@ def _copy_marts(connection: duckdb.DuckDBPyConnection, work: Path) -> list[_Mart
     marts = _read_marts(connection)
     for number, mart in enumerate(marts, start=1):
         show_live(f"  publish: {number} of {len(marts)}, {mart.name}")
-        _copy(connection, mart, work / "parquet" / f"{mart.name}.parquet")
+        parquet = work / "parquet" / f"{mart.name}.parquet"
+        _copy(connection, mart)
+        if not (former and _carry_over(mart, former, parquet)):
+            _write_parquet(connection, mart, parquet)
     connection.execute("detach target")
     return marts
 
@@ -246,6 +260,7 @@ def _describe(work: Path, marts: list[_Mart]) -> dict[str, Any]:
         "marts": {
             mart.name: {
                 "rows": mart.rows,
+                "content": mart.content,
                 "columns": [{"name": name, "type": kind} for name, kind in mart.signature],
                 **_describe_file(work, Path("parquet") / f"{mart.name}.parquet"),
             }
@@ -274,7 +289,7 @@ def rewrite(
         (work / "parquet").mkdir(parents=True)
         edited = work / "edited.duckdb"
         shutil.copyfile(publication.path / "analytics.duckdb", edited)
-        with _workshop(work) as connection:
+        with _workshop(settings, work) as connection:
             connection.execute(f"attach {literal(str(edited))} as build")
             edit(connection)
             marts = _copy_marts(connection, work)
@@ -337,8 +352,13 @@ def _read_marts(connection: duckdb.DuckDBPyConnection) -> list[_Mart]:
                 f"Mart {name} has the column {', '.join(sorted(personal))}: personal data is not "
                 "published. Remove it from the model."
             )
-        rows = connection.execute(f"select count(*) from build.marts.{identifier(name)}").fetchone()
-        marts.append(_Mart(name, comments[name], tuple(columns), rows[0] if rows else 0))
+        # Twice the width of one hash, so that not even a great many rows are alike by accident.
+        rows, *hashes = connection.execute(
+            "select count(*), coalesce(sum(hash(mart)), 0), coalesce(bit_xor(hash(mart)), 0) "
+            f"from build.marts.{identifier(name)} as mart"
+        ).fetchone()
+        content = "-".join(f"{number:x}" for number in (rows, *map(int, hashes)))
+        marts.append(_Mart(name, comments[name], tuple(columns), rows, content))
     if not marts:
         raise ConfigurationError(
             "There is nothing to publish: the build file holds no marts. "
@@ -388,8 +408,8 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     return dict(zip(names, values, strict=True))
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, mart: _Mart, parquet: Path) -> None:
-    """One mart with its descriptions into the target and from there to Parquet.
+def _copy(connection: duckdb.DuckDBPyConnection, mart: _Mart) -> None:
+    """One mart with its descriptions into the target.
 
     Sorted by all columns, keys first as the models list them: the same marts give the same Parquet file, and
     readers who filter by key skip most of it.
@@ -404,7 +424,36 @@ def _copy(connection: duckdb.DuckDBPyConnection, mart: _Mart, parquet: Path) -> 
     for column, _, comment in mart.columns:
         if comment is not None:
             connection.execute(f"comment on column {table}.{identifier(column)} is {literal(comment)}")
-    connection.execute(f"copy {table} to {literal(str(parquet))} (format parquet, compression zstd)")
+
+
+def _write_parquet(connection: duckdb.DuckDBPyConnection, mart: _Mart, parquet: Path) -> None:
+    connection.execute(
+        f"copy target.marts.{identifier(mart.name)} to {literal(str(parquet))} "
+        "(format parquet, compression zstd)"
+    )
+
+
+def _carry_over(mart: _Mart, former: Publication, parquet: Path) -> bool:
+    """Give the former publication's file a second name, if it holds the same rows and is whole.
+
+    Nobody ever writes to a published file, so what one publication shows cannot change under another.
+    """
+    known = former.manifest["marts"].get(mart.name, {})
+    columns = [{"name": name, "type": kind} for name, kind in mart.signature]
+    # Another DuckDB may hash otherwise; so that the same version writes the same file, it writes it anew.
+    if former.manifest["tools"].get("duckdb") != version("duckdb"):
+        return False
+    if (known.get("content"), known.get("columns")) != (mart.content, columns):
+        return False
+    file = former.path / known["parquet"]
+    try:
+        if _sha256(file) != known["sha256"]:
+            return False
+        parquet.hardlink_to(file)
+    except OSError:
+        # A file that is not there, or a file system without such names.
+        return False
+    return True
 
 
 def _check(folder: Path, manifest: dict[str, Any]) -> None:

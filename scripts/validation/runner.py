@@ -49,9 +49,13 @@ _QUERY_LINE = re.compile(r"\bLINE \d+:.*", re.DOTALL)
 
 
 def run_suites(
-    database: Path, suites: Sequence[Suite], run_id: str, site: Path
+    database: Path,
+    suites: Sequence[Suite],
+    run_id: str,
+    site: Path,
+    options: Mapping[str, str] | None = None,
 ) -> tuple[list[SuiteResult], list[Finding], list[CheckError], list[CheckResult]]:
-    """Validate a DuckDB file, opened read-only, and write the Data Docs below `site`.
+    """Validate a DuckDB file, opened read-only with `options`, and write the Data Docs below `site`.
 
     Gives the counts of each suite, what was found, what could not run, and what came of every single check.
 
@@ -70,7 +74,10 @@ def run_suites(
             connection_string=connection_string(database),
             create_temp_table=False,
             kwargs={
-                "connect_args": {"read_only": True, "config": {"autoinstall_known_extensions": "false"}},
+                "connect_args": {
+                    "read_only": True,
+                    "config": {"autoinstall_known_extensions": "false", **(options or {})},
+                },
             },
         )
         try:

@@ -13,6 +13,7 @@ import click
 import duckdb
 
 from scripts.contract.quality_limits import QualityLimits
+from scripts.core.databases import work_options
 from scripts.core.errors import CheckFailedError, ConfigurationError
 from scripts.core.locking import warehouse_lock
 from scripts.core.progress import LOGGER, start_logging
@@ -78,7 +79,9 @@ def validate(settings: Settings, run_id: str, now: datetime | None = None) -> Va
     shutil.rmtree(site, ignore_errors=True)
     site.mkdir(parents=True)
     try:
-        results, findings, errors, checks = run_suites(settings.build_database, suites, run_id, site)
+        results, findings, errors, checks = run_suites(
+            settings.build_database, suites, run_id, site, work_options(settings)
+        )
         result = ValidationResult(
             run_id=run_id,
             as_of=past.as_of,
@@ -125,7 +128,7 @@ def check_freshness(settings: Settings, run_id: str, now: datetime | None = None
     site = settings.scratch / f"data_docs-{run_id}"
     try:
         results, findings, errors, checks = run_suites(
-            settings.build_database, raw_suites.freshness_suites(past), run_id, site
+            settings.build_database, raw_suites.freshness_suites(past), run_id, site, work_options(settings)
         )
     finally:
         shutil.rmtree(site, ignore_errors=True)

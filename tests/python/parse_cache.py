@@ -15,6 +15,7 @@ import yaml
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
 from scripts.build.dbt_runner import dbt_target_path
+from scripts.core.databases import memory_limit
 from scripts.core.settings import PROJECT_ROOT, Settings
 
 _SHARED = PROJECT_ROOT / "target" / "tests"
@@ -53,6 +54,7 @@ def _connection_hash(warehouse: str) -> str:
     profile = yaml.safe_load((PROJECT_ROOT / "profiles.yml").read_text(encoding="utf-8"))["tenure"]
     output = profile["outputs"][profile["target"]]
     output["path"] = f"{warehouse}/build.duckdb"
+    output["settings"] |= {"memory_limit": memory_limit(), "temp_directory": f"{warehouse}/.scratch"}
     output.pop("threads")
     output.pop("type")
     credentials = DuckDBCredentials.from_dict(output)

@@ -1,464 +1,77 @@
+{{ config(materialized='view') }}
+
 -- Grain: one row per spell that ended: the churn database. When a customer left, why, after how long, in which
--- health, whether he had faded first, what was lost with him, and whether he came back. Whoever leaves twice has two
+-- health, whether they had faded first, what was lost with them, and whether they came back. Whoever leaves twice has two
 -- rows. All that describes the time before is measured before `measured_before`, the request to leave or else the
 -- end. Sums by month and reason are in fct_churn_reasons, whom to win back in rpt_winback_candidates; who is active
 -- by either subscription or orders is told by fct_customer_base.
 
-with departures as (
-    select * from {{ ref('int_churn_departures') }}
+with churn_events as (
+    select * from {{ ref('int_churn_events') }}
 ),
 
-engagement as (
-    select * from {{ ref('int_churn_engagement') }}
-),
-
-reasons as (
-    select * from {{ ref('churn_reasons') }}
-),
-
-periods as (
-    select *
-    from {{ ref('int_subscription_periods') }}
-    where is_paid
-),
-
-plan_prices as (
-    select * from {{ ref('int_plan_prices') }}
-),
-
-customer_days as (
-    select * from {{ ref('int_customer_days') }}
-),
-
-activity_spells as (
-    select * from {{ ref('int_customer_spells') }}
-),
-
-health as (
-    select * from {{ ref('fct_customer_health') }}
-),
-
-nps_responses as (
-    select *
-    from {{ ref('fct_nps_responses') }}
-    where is_counted
-),
-
-comment_themes as (
-    select *
-    from {{ ref('int_comment_themes') }}
-    where comment_type = 'cancellation'
-),
-
-support_tickets as (
-    select * from {{ ref('stg_support_tickets') }}
-),
-
-payment_failures as (
-    select * from {{ ref('stg_payment_failures') }}
+price_rises as (
+    select * from {{ ref('int_churn_price_rises') }}
 ),
 
 settings as (
     select * from {{ ref('int_settings') }}
 ),
 
-events as (
-    select
-        departures.*,
-        {{ add_days('departures.measured_before', '-settings.churn_lookback_days') }} as lookback_from,
-        {{ add_days('departures.churned_on', '-settings.payment_grace_days') }} as grace_from,
-        -- The last days of which the value is lost end with the last active one.
-        {{ add_days(
-            'case when departures.basis = \'subscription\' then departures.churned_on else '
-            ~ add_days('departures.last_order_on', 1) ~ ' end',
-            '-settings.churn_value_days'
-        ) }} as value_from,
-        settings.as_of_date
-    from departures
-    cross join settings
-),
-
-failure_totals as (
-    select
-        events.churn_event_id,
-        sum(
-            case
-                when
-                    payment_failures.failed_on >= events.lookback_from
-                    and payment_failures.failed_on < events.measured_before
-                    then 1
-                else 0
-            end
-        ) as payment_failure_count,
-        max(
-            case
-                when
-                    payment_failures.failed_on >= events.grace_from
-                    and payment_failures.failed_on < events.churned_on
-                    and not coalesce(payment_failures.is_recovered, false)
-                    then 1
-                else 0
-            end
-        ) as has_unmended_failure
-    from events
-    inner join payment_failures on events.customer_id = payment_failures.customer_id
-    group by events.churn_event_id
-),
-
-ticket_totals as (
-    select
-        events.churn_event_id,
-        count(*) as ticket_count
-    from events
-    inner join support_tickets
-        on
-            events.customer_id = support_tickets.customer_id
-            and events.lookback_from <= support_tickets.opened_on
-            and events.measured_before > support_tickets.opened_on
-    group by events.churn_event_id
-),
-
-last_scores as (
-    select
-        churn_event_id,
-        score,
-        nps_category
-    from (
-        select
-            events.churn_event_id,
-            nps_responses.score,
-            nps_responses.nps_category,
-            row_number() over (
-                partition by events.churn_event_id
-                order by nps_responses.responded_at desc, nps_responses.response_id desc
-            ) as recency
-        from events
-        inner join nps_responses
-            on
-                events.customer_id = nps_responses.customer_id
-                and events.measured_before > nps_responses.responded_on
-    ) as numbered
-    where recency = 1
-),
-
-theme_lists as (
-    select
-        events.churn_event_id,
-        {{ dbt.listagg('comment_themes.theme', "', '", 'order by comment_themes.theme') }} as comment_themes
-    from events
-    inner join comment_themes
-        on concat(
-            events.subscription_id, ' ', cast(events.last_period_started_on as {{ dbt.type_string() }})
-        ) = comment_themes.comment_id
-    group by events.churn_event_id
-),
-
-health_months as (
-    select
-        events.churn_event_id,
-        health.health_band,
-        row_number() over (partition by events.churn_event_id order by health.month desc) as recency
-    from events
-    inner join health
-        on
-            events.customer_id = health.customer_id
-            and events.began_on <= health.observed_until
-            and events.measured_before > health.observed_until
-),
-
-health_totals as (
-    select
-        churn_event_id,
-        max(case when recency = 1 then health_band end) as last_health_band,
-        sum(case when health_band = 'good' then 1 else 0 end) as months_in_good_health,
-        sum(case when health_band <> 'unknown' then 1 else 0 end) as months_of_known_health
-    from health_months
-    group by churn_event_id
-),
-
-order_totals as (
-    select
-        events.churn_event_id,
-        sum(customer_days.net_revenue) as net_revenue,
-        sum(customer_days.gross_revenue) as gross_revenue,
-        sum(customer_days.discount_amount) as discount_amount
-    from events
-    inner join customer_days
-        on
-            events.customer_id = customer_days.customer_id
-            and events.value_from <= customer_days.activity_on
-            and events.churned_on > customer_days.activity_on
-    group by events.churn_event_id
-),
-
-subscription_totals as (
-    select
-        events.churn_event_id,
-        sum(
-            periods.mrr * {{ months_run(
-                'greatest(periods.started_on, events.value_from)',
-                'coalesce(least(periods.ended_on, events.churned_on), events.churned_on)'
-            ) }}
-        ) as subscription_value
-    from events
-    inner join periods
-        on
-            events.customer_id = periods.customer_id
-            and events.churned_on > periods.started_on
-            and events.value_from < {{ open_end('periods.ended_on') }}
-    group by events.churn_event_id
-),
-
--- A price rise that he came to pay: the same subscription, plan, interval and currency at a higher list price. The end
--- of a discount is none, nor is a change of plan.
-priced_periods as (
-    select
-        subscription_id,
-        plan,
-        billing_interval,
-        currency,
-        list_amount,
-        started_on,
-        lag(plan) over of_subscription as previous_plan,
-        lag(billing_interval) over of_subscription as previous_billing_interval,
-        lag(currency) over of_subscription as previous_currency,
-        lag(list_amount) over of_subscription as previous_list_amount
-    from periods
-    window of_subscription as (partition by subscription_id order by started_on)
-),
-
-paid_rises as (
-    select
-        churn_event_id,
-        price_rise_on,
-        raised_amount
-    from (
-        select
-            events.churn_event_id,
-            priced_periods.started_on as price_rise_on,
-            priced_periods.list_amount - priced_periods.previous_list_amount as raised_amount,
-            row_number() over (
-                partition by events.churn_event_id order by priced_periods.started_on desc
-            ) as recency
-        from events
-        inner join priced_periods
-            on
-                events.subscription_id = priced_periods.subscription_id
-                and events.lookback_from <= priced_periods.started_on
-                and events.measured_before > priced_periods.started_on
-        where
-            coalesce(priced_periods.plan, 'unknown') = coalesce(priced_periods.previous_plan, 'unknown')
-            and priced_periods.billing_interval = priced_periods.previous_billing_interval
-            and priced_periods.currency = priced_periods.previous_currency
-            and priced_periods.list_amount > priced_periods.previous_list_amount
-    ) as numbered
-    where recency = 1
-),
-
--- A price rise that he left before paying: he had bought at the list price, and by the time he left his plan was sold
--- for more. Where everybody pays a price of his own, there is no list to compare with.
-dearer_months as (
-    select
-        events.churn_event_id,
-        plan_prices.month,
-        plan_prices.list_amount,
-        row_number() over (partition by events.churn_event_id order by plan_prices.month desc) as recency
-    from events
-    inner join plan_prices as bought
-        on
-            events.plan = bought.plan
-            and events.billing_interval = bought.billing_interval
-            and events.currency = bought.currency
-            and events.list_amount = bought.list_amount
-            and {{ month_start('events.last_period_started_on') }} = bought.month
-    inner join plan_prices
-        on
-            events.plan = plan_prices.plan
-            and events.billing_interval = plan_prices.billing_interval
-            and events.currency = plan_prices.currency
-            and events.list_amount < plan_prices.list_amount
-            and bought.month < plan_prices.month
-            and events.churned_on >= plan_prices.month
-),
-
-rises_ahead as (
-    select
-        events.churn_event_id,
-        min(dearer_months.month) as price_rise_on,
-        max(
-            case when dearer_months.recency = 1 then dearer_months.list_amount - events.list_amount end
-        ) as raised_amount
-    from events
-    inner join dearer_months on events.churn_event_id = dearer_months.churn_event_id
-    group by
-        events.churn_event_id,
-        events.churned_on,
-        events.billing_interval
-    having
-        min(dearer_months.month) >= case events.billing_interval
-            when 'week' then {{ month_start('events.churned_on') }}
-            when 'month' then {{ month_start(add_months('events.churned_on', -1)) }}
-            when 'quarter' then {{ month_start(add_months('events.churned_on', -3)) }}
-            when 'year' then {{ month_start(add_months('events.churned_on', -12)) }}
-        end
-),
-
-still_active as (
-    select distinct events.churn_event_id
-    from events
-    inner join activity_spells
-        on
-            events.customer_id = activity_spells.customer_id
-            and events.churned_on >= activity_spells.active_from
-            and events.churned_on < {{ open_end('activity_spells.active_until') }}
-),
-
-coded as (
-    select
-        events.*,
-        reasons.reason_code as listed_code,
-        reasons.churn_type as reason_churn_type,
-        coalesce(failure_totals.payment_failure_count, 0) as payment_failure_count,
-        coalesce(failure_totals.has_unmended_failure, 0) = 1 as has_unmended_failure
-    from events
-    left join reasons on lower(events.cancel_reason) = reasons.reason_code
-    left join failure_totals on events.churn_event_id = failure_totals.churn_event_id
-),
-
-typed as (
-    select
-        *,
-        -- What the source says, then what its reason says, then the failed payment; anything said at all is a will.
-        case
-            when basis = 'orders' then 'lapsed'
-            when cancel_type is not null then cancel_type
-            when reason_churn_type is not null then reason_churn_type
-            when cancel_reason is not null or cancel_comment is not null or cancel_requested_on is not null
-                then 'voluntary'
-            when has_unmended_failure then 'involuntary'
-            else 'lapsed'
-        end as churn_type
-    from coded
-),
-
-resolved as (
-    select
-        *,
-        case
-            when listed_code is not null then listed_code
-            when cancel_reason is not null then 'unknown'
-            when churn_type = 'involuntary' and has_unmended_failure then 'payment_failed'
-            else 'not_given'
-        end as reason_code
-    from typed
-),
-
-joined as (
-    select
-        resolved.*,
-        reasons.reason,
-        reasons.category as reason_category,
-        reasons.is_controllable,
-        reasons.owning_team,
-        engagement.engagement_unit,
-        engagement.engagement_recent,
-        engagement.engagement_usual,
-        engagement.engagement_slope,
-        engagement.engagement_trend,
-        engagement.main_feature,
-        health_totals.last_health_band,
-        coalesce(health_totals.months_in_good_health, 0) as months_in_good_health,
-        coalesce(health_totals.months_of_known_health, 0) as months_of_known_health,
-        last_scores.score as last_nps_score,
-        last_scores.nps_category as last_nps_category,
-        theme_lists.comment_themes,
-        coalesce(ticket_totals.ticket_count, 0) as ticket_count,
-        coalesce(order_totals.net_revenue, 0) + coalesce(subscription_totals.subscription_value, 0) as value_lost,
-        case
-            when resolved.basis = 'subscription' then {{ ratio('resolved.discount_amount', 'resolved.list_amount') }}
-            else {{ ratio('order_totals.discount_amount', 'order_totals.gross_revenue') }}
-        end as discount_share,
-        case
-            when resolved.basis = 'orders' then null
-            when paid_rises.churn_event_id is not null then 'paid'
-            when rises_ahead.churn_event_id is not null then 'ahead'
-            else 'none'
-        end as price_rise,
-        coalesce(paid_rises.price_rise_on, rises_ahead.price_rise_on) as price_rise_on,
-        -- In the currency of the price, so in the share of the MRR that the same part of the price is.
-        coalesce(paid_rises.raised_amount, rises_ahead.raised_amount)
-        * {{ ratio('resolved.mrr', 'resolved.list_amount - resolved.discount_amount') }} as price_rise_mrr,
-        still_active.churn_event_id is not null as is_still_ordering
-    from resolved
-    inner join reasons on resolved.reason_code = reasons.reason_code
-    left join engagement on resolved.churn_event_id = engagement.churn_event_id
-    left join health_totals on resolved.churn_event_id = health_totals.churn_event_id
-    left join last_scores on resolved.churn_event_id = last_scores.churn_event_id
-    left join theme_lists on resolved.churn_event_id = theme_lists.churn_event_id
-    left join ticket_totals on resolved.churn_event_id = ticket_totals.churn_event_id
-    left join order_totals on resolved.churn_event_id = order_totals.churn_event_id
-    left join subscription_totals on resolved.churn_event_id = subscription_totals.churn_event_id
-    left join paid_rises on resolved.churn_event_id = paid_rises.churn_event_id
-    left join rises_ahead on resolved.churn_event_id = rises_ahead.churn_event_id
-    left join still_active on resolved.churn_event_id = still_active.churn_event_id
-),
-
 final as (
     select
-        cast(churn_event_id as {{ dbt.type_string() }}) as churn_event_id,
-        cast(customer_id as {{ dbt.type_string() }}) as customer_id,
-        cast(spell_number as {{ dbt.type_bigint() }}) as spell_number,
-        cast(basis as {{ dbt.type_string() }}) as basis,
-        cast(began_on as date) as began_on,
-        cast(subscribed_on as date) as subscribed_on,
-        cast(cancel_requested_on as date) as cancel_requested_on,
-        cast(churned_on as date) as churned_on,
-        {{ month_start('churned_on') }} as churn_month,
-        cast(measured_before as date) as measured_before,
-        cast(churn_type as {{ dbt.type_string() }}) as churn_type,
-        cast(reason_code as {{ dbt.type_string() }}) as reason_code,
-        cast(reason as {{ dbt.type_string() }}) as reason,
-        cast(reason_category as {{ dbt.type_string() }}) as reason_category,
-        cast(is_controllable as boolean) as is_controllable,
-        cast(owning_team as {{ dbt.type_string() }}) as owning_team,
-        cast(cancel_reason as {{ dbt.type_string() }}) as stated_reason,
-        cast(cancel_comment as {{ dbt.type_string() }}) as cancel_comment,
-        cast(comment_themes as {{ dbt.type_string() }}) as comment_themes,
-        cast(plan as {{ dbt.type_string() }}) as plan,
-        cast(billing_interval as {{ dbt.type_string() }}) as billing_interval,
-        cast(mrr_lost as {{ type_money() }}) as mrr_lost,
-        cast(value_lost as {{ type_money() }}) as value_lost,
-        {{ days_between('began_on', 'churned_on') }} as tenure_days,
-        -- Whole months only.
+        cast(churn_events.churn_event_id as {{ dbt.type_string() }}) as churn_event_id,
+        cast(churn_events.customer_id as {{ dbt.type_string() }}) as customer_id,
+        cast(churn_events.spell_number as {{ dbt.type_bigint() }}) as spell_number,
+        cast(churn_events.basis as {{ dbt.type_string() }}) as basis,
+        cast(churn_events.began_on as date) as began_on,
+        cast(churn_events.subscribed_on as date) as subscribed_on,
+        cast(churn_events.cancel_requested_on as date) as cancel_requested_on,
+        cast(churn_events.churned_on as date) as churned_on,
+        cast(churn_events.churn_month as date) as churn_month,
+        cast(churn_events.measured_before as date) as measured_before,
+        cast(churn_events.churn_type as {{ dbt.type_string() }}) as churn_type,
+        cast(churn_events.reason_code as {{ dbt.type_string() }}) as reason_code,
+        cast(churn_events.reason as {{ dbt.type_string() }}) as reason,
+        cast(churn_events.reason_category as {{ dbt.type_string() }}) as reason_category,
+        cast(churn_events.is_controllable as boolean) as is_controllable,
+        cast(churn_events.owning_team as {{ dbt.type_string() }}) as owning_team,
+        cast(churn_events.stated_reason as {{ dbt.type_string() }}) as stated_reason,
+        cast(churn_events.cancel_comment as {{ dbt.type_string() }}) as cancel_comment,
+        cast(churn_events.comment_themes as {{ dbt.type_string() }}) as comment_themes,
+        cast(churn_events.plan as {{ dbt.type_string() }}) as plan,
+        cast(churn_events.billing_interval as {{ dbt.type_string() }}) as billing_interval,
+        cast(churn_events.mrr_lost as {{ type_money() }}) as mrr_lost,
+        cast(churn_events.value_lost as {{ type_money() }}) as value_lost,
+        cast(churn_events.tenure_days as {{ dbt.type_bigint() }}) as tenure_days,
+        cast(churn_events.tenure_months as {{ dbt.type_bigint() }}) as tenure_months,
+        cast(churn_events.months_in_good_health as {{ dbt.type_bigint() }}) as months_in_good_health,
+        cast(churn_events.months_of_known_health as {{ dbt.type_bigint() }}) as months_of_known_health,
+        cast(churn_events.last_health_band as {{ dbt.type_string() }}) as last_health_band,
+        cast(churn_events.engagement_trend as {{ dbt.type_string() }}) as engagement_trend,
+        cast(churn_events.engagement_unit as {{ dbt.type_string() }}) as engagement_unit,
+        cast(churn_events.engagement_recent as {{ type_ratio() }}) as engagement_recent,
+        cast(churn_events.engagement_usual as {{ type_ratio() }}) as engagement_usual,
+        cast(churn_events.engagement_slope as {{ type_ratio() }}) as engagement_slope,
+        cast(churn_events.main_feature as {{ dbt.type_string() }}) as main_feature,
+        cast(churn_events.last_nps_score as {{ dbt.type_bigint() }}) as last_nps_score,
+        cast(churn_events.last_nps_category as {{ dbt.type_string() }}) as last_nps_category,
+        cast(churn_events.discount_share as {{ type_ratio() }}) as discount_share,
+        cast(churn_events.ticket_count as {{ dbt.type_bigint() }}) as ticket_count,
+        cast(churn_events.payment_failure_count as {{ dbt.type_bigint() }}) as payment_failure_count,
         cast(
-            {{ months_between('began_on', 'churned_on') }}
-            - case
-                when {{ add_months('began_on', months_between('began_on', 'churned_on')) }} > churned_on then 1
-                else 0
-            end as {{ dbt.type_bigint() }}
-        ) as tenure_months,
-        cast(months_in_good_health as {{ dbt.type_bigint() }}) as months_in_good_health,
-        cast(months_of_known_health as {{ dbt.type_bigint() }}) as months_of_known_health,
-        cast(last_health_band as {{ dbt.type_string() }}) as last_health_band,
-        cast(engagement_trend as {{ dbt.type_string() }}) as engagement_trend,
-        cast(engagement_unit as {{ dbt.type_string() }}) as engagement_unit,
-        cast(engagement_recent as {{ type_ratio() }}) as engagement_recent,
-        cast(engagement_usual as {{ type_ratio() }}) as engagement_usual,
-        cast(engagement_slope as {{ type_ratio() }}) as engagement_slope,
-        cast(main_feature as {{ dbt.type_string() }}) as main_feature,
-        cast(last_nps_score as {{ dbt.type_bigint() }}) as last_nps_score,
-        cast(last_nps_category as {{ dbt.type_string() }}) as last_nps_category,
-        cast(discount_share as {{ type_ratio() }}) as discount_share,
-        cast(ticket_count as {{ dbt.type_bigint() }}) as ticket_count,
-        cast(payment_failure_count as {{ dbt.type_bigint() }}) as payment_failure_count,
-        cast(price_rise as {{ dbt.type_string() }}) as price_rise,
-        cast(price_rise_on as date) as price_rise_on,
-        cast(price_rise_mrr as {{ type_money() }}) as price_rise_mrr,
-        cast(is_still_ordering as boolean) as is_still_ordering,
-        cast(reactivated_on is not null as boolean) as is_reactivated,
-        cast(reactivated_on as date) as reactivated_on,
-        {{ days_between('churned_on', 'coalesce(reactivated_on, as_of_date)') }} as days_away
-    from joined
+            case when churn_events.basis = 'subscription' then coalesce(price_rises.price_rise, 'none') end
+            as {{ dbt.type_string() }}
+        ) as price_rise,
+        cast(price_rises.price_rise_on as date) as price_rise_on,
+        cast(price_rises.price_rise_mrr as {{ type_money() }}) as price_rise_mrr,
+        cast(churn_events.is_still_ordering as boolean) as is_still_ordering,
+        cast(churn_events.is_reactivated as boolean) as is_reactivated,
+        cast(churn_events.reactivated_on as date) as reactivated_on,
+        {{ days_between('churn_events.churned_on', 'coalesce(churn_events.reactivated_on, settings.as_of_date)') }} as days_away
+    from churn_events
+    cross join settings
+    left join price_rises on churn_events.churn_event_id = price_rises.churn_event_id
 )
 
 select * from final

@@ -3,7 +3,24 @@
 -- see fct_churn_events, for whom to win back rpt_winback_candidates.
 
 with events as (
-    select * from {{ ref('fct_churn_events') }}
+    select
+        churn_events.customer_id,
+        churn_events.churn_month,
+        churn_events.basis,
+        churn_events.reason,
+        churn_events.reason_category,
+        churn_events.is_controllable,
+        churn_events.owning_team,
+        churn_events.churn_type,
+        churn_events.mrr_lost,
+        churn_events.value_lost,
+        churn_events.tenure_days,
+        churn_events.engagement_trend,
+        churn_events.is_reactivated,
+        churn_events.days_away,
+        customers.segment_group
+    from {{ ref('fct_churn_events') }} as churn_events
+    inner join {{ ref('int_customers') }} as customers on churn_events.customer_id = customers.customer_id
 ),
 
 months as (
@@ -11,7 +28,7 @@ months as (
 ),
 
 segments as (
-    select * from {{ ref('int_customer_segments') }}
+    select * from {{ ref('int_segment_groups') }}
 ),
 
 settings as (
@@ -51,11 +68,11 @@ spine as (
     cross join reasons
 ),
 
-totals as (
+-- A customer is in one group only: those of a segment are the sum of those of its groups.
+group_totals as (
     select
-        events.churn_month as month,
-        segments.segment_type,
-        segments.segment_value,
+        events.churn_month,
+        events.segment_group,
         events.basis,
         events.reason,
         events.churn_type,
@@ -63,15 +80,28 @@ totals as (
         count(distinct events.customer_id) as churned_customers,
         sum(events.mrr_lost) as mrr_lost,
         sum(events.value_lost) as value_lost,
-        {{ percentile('events.tenure_days', 0.5) }} as median_tenure_days,
-        sum(case when events.engagement_trend in ('declining', 'silent') then 1 else 0 end) as faded_events,
-        sum(case when events.is_reactivated then 1 else 0 end) as returned_events,
-        sum(
-            case when events.is_reactivated and events.days_away <= settings.winback_window_days then 1 else 0 end
+        count(case when events.engagement_trend in ('declining', 'silent') then 1 end) as faded_events,
+        count(case when events.is_reactivated then 1 end) as returned_events,
+        count(
+            case when events.is_reactivated and events.days_away <= settings.winback_window_days then 1 end
         ) as won_back_events
     from events
-    inner join segments on events.customer_id = segments.customer_id
     cross join settings
+    group by events.churn_month, events.segment_group, events.basis, events.reason, events.churn_type
+),
+
+-- Medians do not add up.
+medians as (
+    select
+        events.churn_month,
+        segments.segment_type,
+        segments.segment_value,
+        events.basis,
+        events.reason,
+        events.churn_type,
+        {{ percentile('events.tenure_days', 0.5) }} as median_tenure_days
+    from events
+    inner join segments on events.segment_group = segments.segment_group
     group by
         events.churn_month,
         segments.segment_type,
@@ -81,6 +111,32 @@ totals as (
         events.churn_type
 ),
 
+totals as (
+    select
+        group_totals.churn_month,
+        segments.segment_type,
+        segments.segment_value,
+        group_totals.basis,
+        group_totals.reason,
+        group_totals.churn_type,
+        sum(group_totals.churn_events) as churn_events,
+        sum(group_totals.churned_customers) as churned_customers,
+        sum(group_totals.mrr_lost) as mrr_lost,
+        sum(group_totals.value_lost) as value_lost,
+        sum(group_totals.faded_events) as faded_events,
+        sum(group_totals.returned_events) as returned_events,
+        sum(group_totals.won_back_events) as won_back_events
+    from group_totals
+    inner join segments on group_totals.segment_group = segments.segment_group
+    group by
+        group_totals.churn_month,
+        segments.segment_type,
+        segments.segment_value,
+        group_totals.basis,
+        group_totals.reason,
+        group_totals.churn_type
+),
+
 combined as (
     select
         spine.*,
@@ -88,7 +144,7 @@ combined as (
         coalesce(totals.churned_customers, 0) as churned_customers,
         coalesce(totals.mrr_lost, 0) as mrr_lost,
         coalesce(totals.value_lost, 0) as value_lost,
-        totals.median_tenure_days,
+        medians.median_tenure_days,
         coalesce(totals.faded_events, 0) as faded_events,
         coalesce(totals.returned_events, 0) as returned_events,
         coalesce(totals.won_back_events, 0) as won_back_events,
@@ -98,12 +154,20 @@ combined as (
     from spine
     left join totals
         on
-            spine.month = totals.month
+            spine.month = totals.churn_month
             and spine.segment_type = totals.segment_type
             and spine.segment_value = totals.segment_value
             and spine.basis = totals.basis
             and spine.reason = totals.reason
             and spine.churn_type = totals.churn_type
+    left join medians
+        on
+            spine.month = medians.churn_month
+            and spine.segment_type = medians.segment_type
+            and spine.segment_value = medians.segment_value
+            and spine.basis = medians.basis
+            and spine.reason = medians.reason
+            and spine.churn_type = medians.churn_type
 ),
 
 final as (

@@ -1,29 +1,56 @@
 -- Grain: one row per customer who left and is not active again, by a subscription or by orders, ranked by what
--- winning him back promises: what he would bring in the next 365 days if he were back x the rate at which people who
--- left for his reason, and had stayed away as long as he has, came back within the next winback_window_days. The
+-- winning them back promises: what they would bring in the next 365 days if they were back x the rate at which people who
+-- left for their reason, and had stayed away as long as they have, came back within the next winback_window_days. The
 -- rates are of our own history, of departures long enough ago to know; a group of few departures leans on all
--- departures of its basis, as if it had seen winback_smoothing_events more of them. What he would bring is what the
--- value models say, where they have passed their gate: of a shopper what they expect if he has not dropped out, of a
--- subscriber his recurring revenue for as long as a new contract lasts; else it is the value lost with him.
+-- departures of its basis, as if it had seen winback_smoothing_events more of them. What they would bring is what the
+-- value models say, where they have passed their gate: of a shopper what these expect if the shopper has not dropped out, of a
+-- subscriber the recurring revenue for as long as a new contract lasts; else it is the value lost with them.
 
+-- Who did not return: of each customer, the last departure.
 with events as (
-    select * from {{ ref('fct_churn_events') }}
+    select
+        churn_event_id,
+        customer_id,
+        basis,
+        churned_on,
+        days_away,
+        churn_type,
+        reason,
+        reason_category,
+        is_controllable,
+        owning_team,
+        plan,
+        billing_interval,
+        main_feature,
+        last_nps_category,
+        tenure_months,
+        mrr_lost,
+        value_lost
+    from {{ ref('fct_churn_events') }}
+    where not is_reactivated
 ),
 
 ages as (
     select
         time_away,
         minimum_days_away,
-        lead(minimum_days_away) over (order by minimum_days_away) as next_minimum_days_away
+        coalesce(
+            lead(minimum_days_away) over (order by minimum_days_away), cast(9223372036854775807 as {{ dbt.type_bigint() }})
+        ) as next_minimum_days_away
     from {{ ref('winback_ages') }}
 ),
 
 lifetime_values as (
-    select * from {{ ref('fct_customer_lifetime_value') }}
+    select
+        customer_id,
+        predicted_order_value_365_days
+    from {{ ref('fct_customer_lifetime_value') }}
 ),
 
 order_predictions as (
-    select *
+    select
+        customer_id,
+        value_if_alive_365_days
     from {{ ref('int_clv_order_predictions') }}
     where window_name = 'full'
 ),
@@ -42,33 +69,42 @@ settings as (
     select * from {{ ref('int_settings') }}
 ),
 
--- Who was still away when he reached the age, and what he did in the days after it, if they are over.
+-- Departures that look alike, so that each age is held against these and not against every departure.
+departures as (
+    select
+        basis,
+        reason,
+        churned_on,
+        reactivated_on,
+        count(*) as departures
+    from {{ ref('fct_churn_events') }}
+    group by basis, reason, churned_on, reactivated_on
+),
+
+-- Who was still away when they reached the age, and what they did in the days after it, if those are over.
 observed as (
     select
-        events.basis,
-        events.reason,
+        departures.basis,
+        departures.reason,
         ages.time_away,
-        count(*) as departures,
+        sum(departures.departures) as departures,
         sum(
             case
                 when
-                    events.reactivated_on
-                    <= {{ add_days('events.churned_on', 'ages.minimum_days_away + settings.winback_window_days') }}
-                    then 1
+                    departures.reactivated_on
+                    <= {{ add_days('departures.churned_on', 'ages.minimum_days_away + settings.winback_window_days') }}
+                    then departures.departures
                 else 0
             end
         ) as returns
-    from events
+    from departures
     cross join ages
     cross join settings
     where
-        (
-            events.reactivated_on is null
-            or events.reactivated_on > {{ add_days('events.churned_on', 'ages.minimum_days_away') }}
-        )
-        and {{ add_days('events.churned_on', 'ages.minimum_days_away + settings.winback_window_days') }}
+        {{ open_end('departures.reactivated_on') }} > {{ add_days('departures.churned_on', 'ages.minimum_days_away') }}
+        and {{ add_days('departures.churned_on', 'ages.minimum_days_away + settings.winback_window_days') }}
         <= settings.as_of_date
-    group by events.basis, events.reason, ages.time_away
+    group by departures.basis, departures.reason, ages.time_away
 ),
 
 observed_of_basis as (
@@ -81,23 +117,28 @@ observed_of_basis as (
     group by basis, time_away
 ),
 
--- Who ended a subscription and is active by his orders need not be won back.
+-- Who ended a subscription and is active by their orders need not be won back.
 candidates as (
-    select numbered.*
-    from (
-        select
-            *,
-            row_number() over (partition by customer_id order by spell_number desc) as recency
-        from events
-    ) as numbered
-    left join active_customers on numbered.customer_id = active_customers.customer_id
-    where numbered.recency = 1 and not numbered.is_reactivated and active_customers.customer_id is null
+    select events.*
+    from events
+    left join active_customers on events.customer_id = active_customers.customer_id
+    where active_customers.customer_id is null
+),
+
+-- The age of a departure: few days, so that the candidates are joined by equality.
+days_and_ages as (
+    select
+        days.days_away,
+        ages.time_away
+    from (select distinct days_away from candidates) as days
+    inner join ages
+        on days.days_away >= ages.minimum_days_away and days.days_away < ages.next_minimum_days_away
 ),
 
 rated as (
     select
         candidates.*,
-        ages.time_away,
+        days_and_ages.time_away,
         coalesce(observed.departures, 0) as similar_departures,
         coalesce(observed.returns, 0) as similar_returns,
         {{ ratio(
@@ -108,17 +149,16 @@ rated as (
         ) }} as win_back_rate
     from candidates
     cross join settings
-    inner join ages
-        on
-            candidates.days_away >= ages.minimum_days_away
-            and (ages.next_minimum_days_away is null or candidates.days_away < ages.next_minimum_days_away)
+    inner join days_and_ages on candidates.days_away = days_and_ages.days_away
     left join observed
         on
             candidates.basis = observed.basis
             and candidates.reason = observed.reason
-            and ages.time_away = observed.time_away
+            and days_and_ages.time_away = observed.time_away
     left join observed_of_basis
-        on candidates.basis = observed_of_basis.basis and ages.time_away = observed_of_basis.time_away
+        on
+            candidates.basis = observed_of_basis.basis
+            and days_and_ages.time_away = observed_of_basis.time_away
 ),
 
 -- The months that a new contract is paid in its first year: each term as likely as to come to it.

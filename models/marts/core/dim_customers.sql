@@ -10,8 +10,8 @@ spells as (
     select * from {{ ref('int_customer_spells') }}
 ),
 
-month_ends as (
-    select * from {{ ref('int_customer_month_ends') }}
+standing as (
+    select * from {{ ref('int_customer_current_standing') }}
 ),
 
 lifetime_values as (
@@ -67,16 +67,6 @@ last_spells as (
         on spells.customer_id = last_spell_numbers.customer_id and spells.spell_number = last_spell_numbers.spell_number
 ),
 
--- How they stand at as_of_date: every customer has a row in its month.
-last_month_ends as (
-    select
-        month_ends.customer_id,
-        month_ends.customer_segment,
-        month_ends.loyalty_tier
-    from month_ends
-    inner join settings on month_ends.observed_until = settings.as_of_date
-),
-
 subscriptions as (
     select
         customer_id,
@@ -122,8 +112,8 @@ joined as (
         last_spells.spell_number,
         last_spells.active_from,
         last_spells.active_until,
-        last_month_ends.customer_segment,
-        last_month_ends.loyalty_tier,
+        standing.customer_segment,
+        standing.loyalty_tier,
         scored.recency_score,
         scored.frequency_score,
         scored.monetary_score,
@@ -148,7 +138,7 @@ joined as (
     from customers
     cross join settings
     left join last_spells on customers.customer_id = last_spells.customer_id
-    left join last_month_ends on customers.customer_id = last_month_ends.customer_id
+    left join standing on customers.customer_id = standing.customer_id
     left join scored on customers.customer_id = scored.customer_id
     left join lifetime_values on customers.customer_id = lifetime_values.customer_id
     left join subscriptions on customers.customer_id = subscriptions.customer_id

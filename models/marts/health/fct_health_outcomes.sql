@@ -1,6 +1,6 @@
 -- Grain: one row per month, basis, component (`overall`, and each component of health), band and segment: of the
 -- customers who stood in the band at the month-end, how many left within health_outcome_days? It tells whether the
--- score predicts, and which of its drivers does. Who had given notice by then is left out: that he leaves is known,
+-- score predicts, and which of its drivers does. Who had given notice by then is left out: that they leave is known,
 -- and no prediction. Former subscribers who only order are left out too: in the churn database they have left
 -- already. For the customers themselves see fct_customer_health.
 
@@ -24,8 +24,15 @@ months as (
     select * from {{ ref('int_months') }}
 ),
 
+customers as (
+    select
+        customer_id,
+        segment_group
+    from {{ ref('int_customers') }}
+),
+
 segments as (
-    select * from {{ ref('int_customer_segments') }}
+    select * from {{ ref('int_segment_groups') }}
 ),
 
 segment_values as (
@@ -77,58 +84,87 @@ spine as (
     cross join segment_values
 ),
 
--- All that he pays for on the day is cancelled.
-notices as (
-    select
-        health.customer_id,
-        health.month
-    from health
-    inner join periods
-        on
-            health.customer_id = periods.customer_id
-            and health.observed_until >= periods.started_on
-            and {{ open_end('periods.ended_on') }} > health.observed_until
-    group by health.customer_id, health.month
-    having min(case when periods.cancel_requested_on <= health.observed_until then 1 else 0 end) = 1
+noticed as (
+    select distinct customer_id
+    from periods
+    where cancel_requested_on is not null
 ),
 
--- All bands at once, so that the customers are summed up once and not per component.
-combinations as (
+-- All that they pay for on the day is cancelled.
+notices as (
+    select
+        month_ends.customer_id,
+        month_ends.month
+    from {{ ref('fct_customer_health') }} as month_ends
+    inner join noticed on month_ends.customer_id = noticed.customer_id
+    inner join periods
+        on
+            month_ends.customer_id = periods.customer_id
+            and month_ends.observed_until >= periods.started_on
+            and {{ open_end('periods.ended_on') }} > month_ends.observed_until
+    group by month_ends.customer_id, month_ends.month
+    having min(case when periods.cancel_requested_on <= month_ends.observed_until then 1 else 0 end) = 1
+),
+
+-- All bands at once, and of each group of segments, so that the customers are summed up once.
+group_combinations as (
     select
         health.month,
         health.churn_basis,
-        segments.segment_type,
-        segments.segment_value,
+        customers.segment_group,
         health.health_band,
         {%- for component in health_components() %}
             health.{{ component }}_band,
         {%- endfor %}
         count(*) as customers,
-        sum(
+        count(
             case
                 when
                     churn_spells.churned_on
                     <= {{ add_days('health.observed_until', 'settings.health_outcome_days') }}
                     then 1
-                else 0
             end
         ) as churned_customers
     from health
     inner join churn_spells
         on health.customer_id = churn_spells.customer_id and health.spell_number = churn_spells.spell_number
-    inner join segments on health.customer_id = segments.customer_id
+    inner join customers on health.customer_id = customers.customer_id
     cross join settings
     left join notices on health.customer_id = notices.customer_id and health.month = notices.month
     where notices.customer_id is null
     group by
         health.month,
         health.churn_basis,
-        segments.segment_type,
-        segments.segment_value,
+        customers.segment_group,
         {%- for component in health_components() %}
             health.{{ component }}_band,
         {%- endfor %}
         health.health_band
+),
+
+combinations as (
+    select
+        group_combinations.month,
+        group_combinations.churn_basis,
+        segments.segment_type,
+        segments.segment_value,
+        group_combinations.health_band,
+        {%- for component in health_components() %}
+            group_combinations.{{ component }}_band,
+        {%- endfor %}
+        sum(group_combinations.customers) as customers,
+        sum(group_combinations.churned_customers) as churned_customers
+    from group_combinations
+    inner join segments on group_combinations.segment_group = segments.segment_group
+    group by
+        group_combinations.month,
+        group_combinations.churn_basis,
+        segments.segment_type,
+        segments.segment_value,
+        {%- for component in health_components() %}
+            group_combinations.{{ component }}_band,
+        {%- endfor %}
+        group_combinations.health_band
 ),
 
 by_component as (

@@ -1,5 +1,5 @@
 -- Grain: one row per period (month, quarter, all), survey (and all of them together) and segment. NPS from votes,
--- never from an average of scores: a customer has one vote per period, his latest scored response; a response
+-- never from an average of scores: a customer has one vote per period, their latest scored response; a response
 -- without a customer is a vote of its own. Invitations count in the period they were sent in, votes in the
 -- period of the response. For the responses themselves see fct_nps_responses.
 
@@ -17,8 +17,15 @@ months as (
     select * from {{ ref('int_months') }}
 ),
 
-segments as (
-    select * from {{ ref('int_customer_segments') }}
+customers as (
+    select
+        customer_id,
+        segment_group
+    from {{ ref('int_customers') }}
+),
+
+segment_groups as (
+    select * from {{ ref('int_segment_groups') }}
 ),
 
 settings as (
@@ -28,7 +35,7 @@ settings as (
 segment_types as (
     select 'all' as segment_type
     union
-    select segment_type from segments
+    select segment_type from segment_groups
 ),
 
 periods as (
@@ -53,73 +60,183 @@ periods as (
     cross join settings
 ),
 
--- `all` is every survey together; one that the source calls so as well is in it once.
-events as (
+-- Who is no customer we know stands in the segment `unknown` of each type.
+groups_and_segments as (
     select
-        'response' as event_type,
-        response_id as event_id,
-        survey,
-        customer_id,
-        {{ month_start('responded_on') }} as month
-    from responses
+        segment_group,
+        segment_type,
+        segment_value
+    from segment_groups
 
-    union
+    union all
 
     select
-        'response' as event_type,
-        response_id as event_id,
-        'all' as survey,
-        customer_id,
-        {{ month_start('responded_on') }} as month
-    from responses
-
-    union
-
-    select
-        'invitation' as event_type,
-        invitation_id as event_id,
-        survey,
-        customer_id,
-        {{ month_start('sent_on') }} as month
-    from invitations
-
-    union
-
-    select
-        'invitation' as event_type,
-        invitation_id as event_id,
-        'all' as survey,
-        customer_id,
-        {{ month_start('sent_on') }} as month
-    from invitations
+        'nobody we know' as segment_group,
+        segment_type,
+        case when segment_type = 'all' then 'all' else 'unknown' end as segment_value
+    from segment_types
 ),
 
--- Who is no customer we know stands in the segment `unknown` of each type.
-segmented as (
+answered_invitations as (
+    select distinct invitation_id
+    from responses
+    where is_counted and invitation_id is not null
+),
+
+invitations_by_month as (
+    select
+        {{ month_start('invitations.sent_on') }} as month,
+        invitations.survey,
+        coalesce(customers.segment_group, 'nobody we know') as segment_group,
+        count(*) as invited,
+        count(answered_invitations.invitation_id) as answered_invitations
+    from invitations
+    left join customers on invitations.customer_id = customers.customer_id
+    left join answered_invitations on invitations.invitation_id = answered_invitations.invitation_id
+    group by
+        {{ month_start('invitations.sent_on') }},
+        invitations.survey,
+        coalesce(customers.segment_group, 'nobody we know')
+),
+
+-- `all` is every survey together; one that the source calls so as well is in it once.
+surveyed_invitations as (
+    select
+        month,
+        survey,
+        segment_group,
+        invited,
+        answered_invitations
+    from invitations_by_month
+    where survey is null or survey <> 'all'
+
+    union all
+
+    select
+        month,
+        'all' as survey,
+        segment_group,
+        invited,
+        answered_invitations
+    from invitations_by_month
+),
+
+invitation_totals as (
     select
         periods.period_type,
         periods.period_start,
-        events.event_type,
-        events.event_id,
-        events.survey,
-        events.customer_id,
-        segment_types.segment_type,
-        coalesce(
-            segments.segment_value, case when segment_types.segment_type = 'all' then 'all' else 'unknown' end
-        ) as segment_value
-    from events
-    inner join periods on events.month = periods.month
-    cross join segment_types
-    left join segments
-        on
-            events.customer_id = segments.customer_id
-            and segment_types.segment_type = segments.segment_type
+        surveyed_invitations.survey,
+        groups_and_segments.segment_type,
+        groups_and_segments.segment_value,
+        sum(surveyed_invitations.invited) as invited,
+        sum(surveyed_invitations.answered_invitations) as answered_invitations
+    from surveyed_invitations
+    inner join periods on surveyed_invitations.month = periods.month
+    inner join groups_and_segments on surveyed_invitations.segment_group = groups_and_segments.segment_group
+    group by
+        periods.period_type,
+        periods.period_start,
+        surveyed_invitations.survey,
+        groups_and_segments.segment_type,
+        groups_and_segments.segment_value
+),
+
+surveyed_responses as (
+    select
+        response_id,
+        survey,
+        customer_id,
+        {{ month_start('responded_on') }} as month,
+        is_counted,
+        nps_category,
+        responded_at
+    from responses
+    where survey is null or survey <> 'all'
+
+    union all
+
+    select
+        response_id,
+        'all' as survey,
+        customer_id,
+        {{ month_start('responded_on') }} as month,
+        is_counted,
+        nps_category,
+        responded_at
+    from responses
+),
+
+-- The latest scored response of a customer in the period is their vote.
+votes as (
+    select
+        periods.period_type,
+        periods.period_start,
+        surveyed_responses.survey,
+        surveyed_responses.customer_id,
+        surveyed_responses.is_counted,
+        surveyed_responses.nps_category,
+        row_number() over (
+            partition by
+                periods.period_type,
+                periods.period_start,
+                surveyed_responses.survey,
+                surveyed_responses.is_counted,
+                surveyed_responses.customer_id,
+                case when surveyed_responses.customer_id is null then surveyed_responses.response_id end
+            order by surveyed_responses.responded_at desc, surveyed_responses.response_id desc
+        ) as recency
+    from surveyed_responses
+    inner join periods on surveyed_responses.month = periods.month
+),
+
+group_votes as (
+    select
+        votes.period_type,
+        votes.period_start,
+        votes.survey,
+        coalesce(customers.segment_group, 'nobody we know') as segment_group,
+        count(case when votes.is_counted then 1 end) as responses,
+        count(case when not votes.is_counted then 1 end) as unscored_responses,
+        count(case when votes.recency = 1 and votes.nps_category = 'promoter' then 1 end) as promoters,
+        count(case when votes.recency = 1 and votes.nps_category = 'passive' then 1 end) as passives,
+        count(case when votes.recency = 1 and votes.nps_category = 'detractor' then 1 end) as detractors
+    from votes
+    left join customers on votes.customer_id = customers.customer_id
+    group by
+        votes.period_type,
+        votes.period_start,
+        votes.survey,
+        coalesce(customers.segment_group, 'nobody we know')
+),
+
+vote_totals as (
+    select
+        group_votes.period_type,
+        group_votes.period_start,
+        group_votes.survey,
+        groups_and_segments.segment_type,
+        groups_and_segments.segment_value,
+        sum(group_votes.responses) as responses,
+        sum(group_votes.unscored_responses) as unscored_responses,
+        sum(group_votes.promoters) as promoters,
+        sum(group_votes.passives) as passives,
+        sum(group_votes.detractors) as detractors
+    from group_votes
+    inner join groups_and_segments on group_votes.segment_group = groups_and_segments.segment_group
+    group by
+        group_votes.period_type,
+        group_votes.period_start,
+        group_votes.survey,
+        groups_and_segments.segment_type,
+        groups_and_segments.segment_value
 ),
 
 surveys as (
     select 'all' as survey
     union
-    select survey from events
+    select survey from surveyed_invitations
+    union
+    select survey from surveyed_responses
 ),
 
 segment_values as (
@@ -130,77 +247,17 @@ segment_values as (
     select
         segment_type,
         segment_value
-    from segments
+    from segment_groups
     union
     select
         segment_type,
         segment_value
-    from segmented
-),
-
-answered_invitations as (
-    select distinct invitation_id
-    from responses
-    where is_counted and invitation_id is not null
-),
-
-invitation_totals as (
+    from invitation_totals
+    union
     select
-        segmented.period_type,
-        segmented.period_start,
-        segmented.survey,
-        segmented.segment_type,
-        segmented.segment_value,
-        count(*) as invited,
-        count(answered_invitations.invitation_id) as answered_invitations
-    from segmented
-    left join answered_invitations on segmented.event_id = answered_invitations.invitation_id
-    where segmented.event_type = 'invitation'
-    group by
-        segmented.period_type,
-        segmented.period_start,
-        segmented.survey,
-        segmented.segment_type,
-        segmented.segment_value
-),
-
--- The latest scored response of a customer in the period is his vote.
-votes as (
-    select
-        segmented.*,
-        responses.is_counted,
-        responses.nps_category,
-        row_number() over (
-            partition by
-                segmented.period_type,
-                segmented.period_start,
-                segmented.survey,
-                segmented.segment_type,
-                segmented.segment_value,
-                responses.is_counted,
-                segmented.customer_id,
-                case when segmented.customer_id is null then segmented.event_id end
-            order by responses.responded_at desc, responses.response_id desc
-        ) as recency
-    from segmented
-    inner join responses on segmented.event_id = responses.response_id
-    where segmented.event_type = 'response'
-),
-
-vote_totals as (
-    select
-        period_type,
-        period_start,
-        survey,
         segment_type,
-        segment_value,
-        sum(case when is_counted then 1 else 0 end) as responses,
-        sum(case when is_counted then 0 else 1 end) as unscored_responses,
-        sum(case when recency = 1 and nps_category = 'promoter' then 1 else 0 end) as promoters,
-        sum(case when recency = 1 and nps_category = 'passive' then 1 else 0 end) as passives,
-        sum(case when recency = 1 and nps_category = 'detractor' then 1 else 0 end) as detractors
-    from votes
-    group by period_type, period_start, survey, segment_type, segment_value
+        segment_value
+    from vote_totals
 ),
 
 spine as (

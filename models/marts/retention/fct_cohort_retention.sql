@@ -124,7 +124,11 @@ last_purchase_totals as (
         sum(group_last_purchases.last_customers) as last_customers
     from group_last_purchases
     inner join segment_groups on group_last_purchases.segment_group = segment_groups.segment_group
-    group by group_last_purchases.cohort_month, group_last_purchases.month, segment_groups.segment_type, segment_groups.segment_value
+    group by
+        group_last_purchases.cohort_month,
+        group_last_purchases.month,
+        segment_groups.segment_type,
+        segment_groups.segment_value
 ),
 
 combined as (

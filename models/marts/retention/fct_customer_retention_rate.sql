@@ -74,8 +74,8 @@ returns as (
     where earlier.active_until is not null
 ),
 
--- At a period's start is active who began before it and had not ceased on its eve; at its end, who had begun and had not
--- ceased. So what happens in a period is counted where spells end and begin, not for every customer and period.
+-- At a period's start is active who began before it and had not ceased on its eve; at its end, who had begun and had
+-- not ceased. So what happens in a period is counted where spells end and begin, not for every customer and period.
 events as (
     {%- for period_type in ['month', 'quarter', 'year'] %}
         -- Active at the start, and ceased within.
@@ -200,7 +200,7 @@ segment_changes as (
         0 as change
     from periods
     cross join segment_values
-    where periods.period_type = 'month' or periods.period_start < (select min(month) from months)
+    where periods.period_type = 'month' or periods.period_start < (select min(months.month) from months)
 ),
 
 month_changes as (

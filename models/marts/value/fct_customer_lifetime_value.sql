@@ -1,5 +1,5 @@
--- Grain: one row per customer: what he has brought so far, and what he is expected to bring in the next 365
--- days: his orders by BG/NBD and Gamma-Gamma, his subscription by the shifted beta-geometric. Only what passed
+-- Grain: one row per customer: what they have brought so far, and what they are expected to bring in the next
+-- 365 days: orders by BG/NBD and Gamma-Gamma, the subscription by the shifted beta-geometric. Only what passed
 -- the gate of fct_clv_models is here; else the columns are null, `model` is none, and `model_reason` says why.
 -- For what cohorts brought by age see fct_cohort_retention.
 
@@ -19,8 +19,8 @@ periods as (
     where is_paid
 ),
 
-month_ends as (
-    select * from {{ ref('int_customer_month_ends') }}
+standing as (
+    select * from {{ ref('int_customer_current_standing') }}
 ),
 
 order_predictions as (
@@ -36,7 +36,13 @@ subscription_predictions as (
 ),
 
 models as (
-    select *
+    select
+        model,
+        segment_type,
+        segment_value,
+        billing_interval,
+        coalesce(is_published, false) as is_published,
+        withheld_reason
     from {{ ref('fct_clv_models') }}
     where window_name = 'full'
 ),
@@ -64,9 +70,8 @@ order_totals as (
 paid_months as (
     select
         customer_id,
-        max(cumulative_paid_months) as paid_month_count
-    from month_ends
-    group by customer_id
+        cumulative_paid_months as paid_month_count
+    from standing
 ),
 
 -- Price x months: each period's monthly price times the months it ran, whole and begun, to its end or to
@@ -112,11 +117,11 @@ combined as (
     left join subscription_totals on customers.customer_id = subscription_totals.customer_id
 ),
 
--- Each part with the verdict on the model that it comes from. A customer needs the part of orders if he ever
--- ordered, and that of subscriptions if one runs, or if it is all he ever had.
+-- Each part with the verdict on the model that it comes from. A customer needs the part of orders if they ever
+-- ordered, and that of subscriptions if one runs, or if it is all they ever had.
 parts as (
     select
-        customers.customer_id,
+        combined.*,
         order_predictions.customer_id is not null as needs_orders,
         subscription_predictions.customer_id is not null
         and (subscription_predictions.is_running or order_predictions.customer_id is null) as needs_subscription,
@@ -149,9 +154,9 @@ parts as (
             'order value: ', coalesce(value_models.withheld_reason, 'the mean of all is not finite by this fit')
         ) as value_reason,
         concat('subscription: ', subscription_models.withheld_reason) as subscription_reason
-    from customers
-    left join order_predictions on customers.customer_id = order_predictions.customer_id
-    left join subscription_predictions on customers.customer_id = subscription_predictions.customer_id
+    from combined
+    left join order_predictions on combined.customer_id = order_predictions.customer_id
+    left join subscription_predictions on combined.customer_id = subscription_predictions.customer_id
     left join models as order_models
         on
             order_models.model = 'bg_nbd'
@@ -173,10 +178,25 @@ parts as (
 predicted as (
     select
         customer_id,
+        cohort_month,
+        first_purchase_on,
+        first_order_on,
+        last_order_on,
+        as_of_date,
+        order_count,
+        order_day_count,
+        paid_month_count,
+        gross_revenue,
+        discount_amount,
+        refunded_amount,
+        net_revenue,
+        subscription_value,
+        counted_revenue,
+        gross_margin,
         case
             when needs_subscription and is_running then case when has_subscription_published then 1 end
             when needs_subscription then case when has_subscription_published then 0 end
-            -- BG/NBD lets nobody leave before his second purchase: of one-time buyers it would say 1 for ever.
+            -- BG/NBD lets nobody leave before their second purchase: of one-time buyers it would say 1 for ever.
             when frequency > 0 then probability_alive
         end as probability_alive,
         expected_orders_90_days,
@@ -214,57 +234,56 @@ predicted as (
 
 final as (
     select
-        cast(combined.customer_id as {{ dbt.type_string() }}) as customer_id,
-        cast(combined.cohort_month as date) as cohort_month,
-        cast(combined.first_order_on as date) as first_order_on,
-        cast(combined.last_order_on as date) as last_order_on,
-        {{ days_between('combined.first_purchase_on', 'combined.as_of_date') }} as tenure_days,
-        cast(combined.order_count as {{ dbt.type_bigint() }}) as order_count,
-        cast(combined.order_day_count as {{ dbt.type_bigint() }}) as order_day_count,
-        cast(combined.paid_month_count as {{ dbt.type_bigint() }}) as paid_month_count,
-        cast(combined.gross_revenue as {{ type_money() }}) as gross_revenue,
-        cast(combined.discount_amount as {{ type_money() }}) as discount_amount,
-        cast(combined.refunded_amount as {{ type_money() }}) as refunded_amount,
-        cast(combined.net_revenue as {{ type_money() }}) as net_revenue,
-        cast(combined.gross_margin as {{ type_money() }}) as gross_margin,
+        cast(customer_id as {{ dbt.type_string() }}) as customer_id,
+        cast(cohort_month as date) as cohort_month,
+        cast(first_order_on as date) as first_order_on,
+        cast(last_order_on as date) as last_order_on,
+        {{ days_between('first_purchase_on', 'as_of_date') }} as tenure_days,
+        cast(order_count as {{ dbt.type_bigint() }}) as order_count,
+        cast(order_day_count as {{ dbt.type_bigint() }}) as order_day_count,
+        cast(paid_month_count as {{ dbt.type_bigint() }}) as paid_month_count,
+        cast(gross_revenue as {{ type_money() }}) as gross_revenue,
+        cast(discount_amount as {{ type_money() }}) as discount_amount,
+        cast(refunded_amount as {{ type_money() }}) as refunded_amount,
+        cast(net_revenue as {{ type_money() }}) as net_revenue,
+        cast(gross_margin as {{ type_money() }}) as gross_margin,
         cast(
-            {{ ratio('combined.counted_revenue', 'combined.order_count') }} as {{ type_money() }}
+            {{ ratio('counted_revenue', 'order_count') }} as {{ type_money() }}
         ) as average_order_value,
-        cast(combined.subscription_value as {{ type_money() }}) as subscription_value,
-        cast(combined.net_revenue + combined.subscription_value as {{ type_money() }}) as historic_value,
-        cast(predicted.probability_alive as {{ type_ratio() }}) as probability_alive,
-        cast(predicted.expected_orders_90_days as {{ type_ratio() }}) as expected_orders_90_days,
-        cast(predicted.expected_orders_365_days as {{ type_ratio() }}) as expected_orders_365_days,
-        cast(predicted.expected_order_value as {{ type_money() }}) as expected_order_value,
-        cast(predicted.expected_paid_months_90_days as {{ type_ratio() }}) as expected_paid_months_90_days,
-        cast(predicted.expected_paid_months_365_days as {{ type_ratio() }}) as expected_paid_months_365_days,
-        cast(predicted.predicted_order_value_365_days as {{ type_money() }}) as predicted_order_value_365_days,
+        cast(subscription_value as {{ type_money() }}) as subscription_value,
+        cast(net_revenue + subscription_value as {{ type_money() }}) as historic_value,
+        cast(probability_alive as {{ type_ratio() }}) as probability_alive,
+        cast(expected_orders_90_days as {{ type_ratio() }}) as expected_orders_90_days,
+        cast(expected_orders_365_days as {{ type_ratio() }}) as expected_orders_365_days,
+        cast(expected_order_value as {{ type_money() }}) as expected_order_value,
+        cast(expected_paid_months_90_days as {{ type_ratio() }}) as expected_paid_months_90_days,
+        cast(expected_paid_months_365_days as {{ type_ratio() }}) as expected_paid_months_365_days,
+        cast(predicted_order_value_365_days as {{ type_money() }}) as predicted_order_value_365_days,
         cast(
-            predicted.predicted_subscription_value_365_days as {{ type_money() }}
+            predicted_subscription_value_365_days as {{ type_money() }}
         ) as predicted_subscription_value_365_days,
         -- What is not known of one part is not known of the whole.
         cast(
-            cast(predicted.predicted_order_value_365_days as {{ type_money() }})
-            + cast(predicted.predicted_subscription_value_365_days as {{ type_money() }}) as {{ type_money() }}
+            cast(predicted_order_value_365_days as {{ type_money() }})
+            + cast(predicted_subscription_value_365_days as {{ type_money() }}) as {{ type_money() }}
         ) as predicted_value_365_days,
         -- Historic plus predicted; without a prediction nobody knows it.
         cast(
-            combined.net_revenue + combined.subscription_value
-            + cast(predicted.predicted_order_value_365_days as {{ type_money() }})
-            + cast(predicted.predicted_subscription_value_365_days as {{ type_money() }}) as {{ type_money() }}
+            net_revenue + subscription_value
+            + cast(predicted_order_value_365_days as {{ type_money() }})
+            + cast(predicted_subscription_value_365_days as {{ type_money() }}) as {{ type_money() }}
         ) as lifetime_value,
-        cast(predicted.model as {{ dbt.type_string() }}) as model,
-        cast(predicted.order_fit_segment as {{ dbt.type_string() }}) as order_fit_segment,
-        cast(predicted.subscription_fit_segment as {{ dbt.type_string() }}) as subscription_fit_segment,
+        cast(model as {{ dbt.type_string() }}) as model,
+        cast(order_fit_segment as {{ dbt.type_string() }}) as order_fit_segment,
+        cast(subscription_fit_segment as {{ dbt.type_string() }}) as subscription_fit_segment,
         cast(
             case
-                when predicted.order_reason is not null and predicted.subscription_reason is not null
-                    then concat(predicted.order_reason, '; ', predicted.subscription_reason)
-                else coalesce(predicted.order_reason, predicted.subscription_reason)
+                when order_reason is not null and subscription_reason is not null
+                    then concat(order_reason, '; ', subscription_reason)
+                else coalesce(order_reason, subscription_reason)
             end as {{ dbt.type_string() }}
         ) as model_reason
-    from combined
-    inner join predicted on combined.customer_id = predicted.customer_id
+    from predicted
 )
 
 select * from final

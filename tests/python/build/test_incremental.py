@@ -11,9 +11,9 @@ import yaml
 from scripts.core.settings import PROJECT_ROOT
 from tests.faults.month import EVENTS, nights
 
-# What settings an incremental model may read: they are in the fingerprint of stg_settings, or, like
-# as_of_date, among what decides which customers are computed again.
-FINGERPRINTED = {"business_timezone", "reporting_currency", "exchange_rate_max_age_days", "as_of_date"}
+# What settings an incremental model of staging may read: they are in the fingerprint of stg_settings.
+# Customer grains may read all: all are in that of int_settings.
+FINGERPRINTED = {"business_timezone", "reporting_currency", "exchange_rate_max_age_days"}
 
 
 @pytest.mark.xdist_group("incremental")
@@ -30,23 +30,32 @@ def test_after_daily_deliveries_the_marts_are_those_of_a_full_refresh(tmp_path: 
     assert 0 < found[1].touched_share < 0.9
 
 
-def test_incremental_models_read_no_setting_that_is_not_in_their_fingerprint() -> None:
+def test_staging_reads_no_setting_that_is_not_in_its_fingerprint() -> None:
     """Rows computed by another value of it would stay as they are."""
     sql = {path.stem: path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "models").rglob("*.sql")}
-    settings = set(yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"])
-    waiting = [name for name, text in sql.items() if "materialized='incremental'" in text]
-    assert len(waiting) >= 15
-    seen = set(waiting)
-    while waiting:
-        text = sql[waiting.pop()]
-        read = set(re.findall(r"\bsettings\.(\w+)", text)) & settings
-        assert read <= FINGERPRINTED, text[:200]
-        assert "var(" not in text
-        parents = set(re.findall(r"ref\('(\w+)'\)", text)) & sql.keys()
-        new = parents - seen - {"stg_settings", "int_settings"}
-        seen |= new
-        waiting += new
+    staging = [text for text in sql.values() if "incremental_strategy='replace_rows'" in text]
+    assert len(staging) >= 10
+    for text in staging:
+        assert set(re.findall(r"\bsettings\.(\w+)", text)) <= FINGERPRINTED, text[:200]
+        assert not re.search(r"\bvar\(|ref\('int_", text), text[:200]
     assert (
         "concat(business_timezone, ' ', reporting_currency, ' ', exchange_rate_max_age_days)"
         in sql["stg_settings"]
     )
+
+
+def test_every_setting_is_in_the_fingerprint_of_the_customer_grains() -> None:
+    """What a company may set is one list, from which int_settings makes its columns and its fingerprint."""
+    variables = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    macro = (PROJECT_ROOT / "macros/settings.sql").read_text(encoding="utf-8")
+    listed = macro.split("macro company_settings()")[1].split("endmacro")[0]
+    assert set(re.findall(r"'(\w+)': (?:dbt\.)?type_", listed)) == set(variables) - {"as_of_date"}
+    sql = (PROJECT_ROOT / "models/intermediate/int_settings.sql").read_text(encoding="utf-8")
+    fingerprint = sql.split("-- What rows already computed depend on")[1].split("as fingerprint")[0]
+    for name in ("company_settings()", "segment_thresholds()"):
+        assert f"for name in {name}" in fingerprint
+    for path in (PROJECT_ROOT / "models").rglob("*.sql"):
+        text = path.read_text(encoding="utf-8")
+        if re.search(r"incremental_strategy='replace_(customer|order)", text):
+            assert "remember_increment(ref('int_settings'), 'as_of_date')" in text, path
+            assert "var(" not in text, path

@@ -121,6 +121,59 @@ def test_same_marts_give_the_same_parquet(settings: Settings) -> None:
     }
 
 
+def test_the_file_of_an_unchanged_mart_is_carried_over(settings: Settings) -> None:
+    first = publish(settings, name(1))
+    with duckdb.connect(str(settings.build_database)) as connection:
+        # Another order is no change.
+        connection.execute("create table marts.other as from marts.dim_customers order by customer_id desc")
+        connection.execute("drop table marts.dim_customers")
+        connection.execute("alter table marts.other rename to dim_customers")
+        connection.execute("delete from marts.fct_customer_base where rowid = 0")
+        connection.execute("alter table marts.fct_revenue_concentration rename publication_number to edition")
+    second = publish(settings, name(2))
+
+    def is_carried(mart: str) -> bool:
+        file = Path("parquet") / f"{mart}.parquet"
+        return (first.path / file).samefile(second.path / file)
+
+    assert {mart: is_carried(mart) for mart in second.rows} == {
+        "dim_customers": True,
+        "fct_customer_base": False,
+        "fct_customer_lifetime_value": True,
+        "fct_customer_retention_rate": True,
+        "fct_revenue_concentration": False,
+    }
+    for mart in second.manifest["marts"].values():
+        assert mart["sha256"] == publishing._sha256(second.path / mart["parquet"])
+
+
+def test_a_damaged_file_is_not_carried_over(settings: Settings) -> None:
+    first = publish(settings, name(1))
+    file = first.path / "parquet" / "dim_customers.parquet"
+    whole = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(whole[:-20] + b"x" * 20)
+    second = publish(settings, name(2))
+    assert (second.path / "parquet" / "dim_customers.parquet").read_bytes() == whole
+
+
+def test_a_publication_made_anew_shares_no_file(settings: Settings) -> None:
+    """What is edited for one publication must neither stay in another nor change it."""
+    first = publish(settings, name(1))
+    before = (first.path / "parquet" / "dim_customers.parquet").read_bytes()
+    second = publish(settings, name(2))
+    edited = publishing.rewrite(
+        settings,
+        second,
+        name(3),
+        lambda connection: connection.execute("delete from build.marts.dim_customers"),
+    )
+    assert edited.rows["dim_customers"] == 0
+    assert (first.path / "parquet" / "dim_customers.parquet").read_bytes() == before
+    for file in (edited.path / "parquet").iterdir():
+        assert file.stat().st_nlink == 1
+
+
 def test_published_files_are_read_only_and_nothing_else_lies_there(settings: Settings) -> None:
     publication = publish(settings, name(1))
     files = sorted(path for path in publication.path.rglob("*") if path.is_file())
@@ -229,8 +282,8 @@ def test_difference_from_the_build_file_is_not_published(
 ) -> None:
     copy = publishing._copy
 
-    def lose_a_row(connection: duckdb.DuckDBPyConnection, mart: publishing._Mart, parquet: Path) -> None:
-        copy(connection, mart, parquet)
+    def lose_a_row(connection: duckdb.DuckDBPyConnection, mart: publishing._Mart) -> None:
+        copy(connection, mart)
         connection.execute(f"delete from target.marts.{mart.name} where rowid = 0")
 
     monkeypatch.setattr(publishing, "_copy", lose_a_row)
