@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from warehouses import Warehouse
 
 from scripts.core.settings import PROJECT_ROOT
 from scripts.demo.company import generate
 from scripts.demo.deliveries import write_company
 from scripts.demo.parameters import Parameters
+from tests.python.warehouses import Warehouse
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +23,12 @@ def shared() -> Path:
     if not (folder / "oracles" / "published.csv").exists():
         pytest.skip("needs the reference data: set TENURE_SHARED to their folder")
     return folder
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whoever asks for a warehouse that dbt has built is slow, and `make test-fast` goes on without."""
+    if {"demo_warehouse", "online_retail"} & set(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(trylast=True)

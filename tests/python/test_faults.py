@@ -12,9 +12,6 @@ from typing import Any
 
 import duckdb
 import pytest
-import small_warehouse
-from small_company import Company
-from warehouses import Warehouse
 
 from scripts.build.dbt_runner import dbt_log_path, dbt_target_path
 from scripts.core.settings import PROJECT_ROOT, Settings
@@ -27,6 +24,9 @@ from tests.faults.verdicts import (
     require_same_built,
     require_same_raw,
 )
+from tests.python import small_warehouse
+from tests.python.small_company import Company
+from tests.python.warehouses import Warehouse
 
 pytestmark = pytest.mark.skipif(bool(why_impossible()), reason=str(why_impossible()))
 

@@ -20,7 +20,6 @@ from typing import Any
 
 import duckdb
 import pytest
-import small_warehouse
 
 from scripts import cli
 from scripts.build.dbt_runner import BuildResult
@@ -30,6 +29,7 @@ from scripts.core.runs import run_order
 from scripts.core.settings import PROJECT_ROOT, Settings
 from scripts.publication.fingerprint import compute_fingerprint, fingerprinted_files
 from scripts.publication.publications import current_publication, rollback
+from tests.python import small_warehouse
 
 STEPS = ("land", "build", "validate", "publish")
 

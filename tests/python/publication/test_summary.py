@@ -1,0 +1,151 @@
+"""What a night says last: figures from the published file, and a command that works when pasted."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from scripts.core.settings import Settings
+from scripts.publication.publications import current_publication, publish
+from scripts.publication.summary import (
+    Headlines,
+    OpenFindings,
+    format_findings,
+    format_headlines,
+    format_rejects,
+    query_command,
+    read_headlines,
+    read_open_findings,
+    summarize,
+)
+from tests.python.small_warehouse import make_warehouse
+
+RUN = "20261121T203000Z"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A published warehouse, its path not made for shells."""
+    settings = make_warehouse(tmp_path / "the shop's warehouse")
+    publish(settings, RUN)
+    return settings
+
+
+def test_figures_come_from_the_published_file(settings: Settings) -> None:
+    # What is built but not published does not count.
+    make_warehouse(settings.warehouse, number=2)
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute("update marts.fct_customer_base set net_revenue = 0")
+    publication = publish(settings, f"{RUN}-2")
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute("delete from marts.fct_customer_base")
+    assert read_headlines(publication) == Headlines(
+        as_of_date=date(2011, 3, 9),
+        # The last month's stocks, all months' flows, and no segment twice.
+        customers=43,
+        active_customers=23,
+        customer_orders=300,
+        guest_orders=30,
+        customer_revenue=Decimal("0.00"),
+        guest_revenue=Decimal("750.75"),
+        # March is not over.
+        retention_month=date(2011, 2, 1),
+        retention_rate=pytest.approx(0.7),
+        retention_base=50,
+        top_20_percent_share=pytest.approx(0.746),
+        predicted_customers=3,
+        known_customers=5,
+        predicted_value=Decimal("300.75"),
+    )
+
+
+def test_a_month_in_which_nobody_could_lapse_is_no_headline(settings: Settings) -> None:
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute("update marts.fct_customer_retention_rate set is_window_observed = false")
+    headlines = read_headlines(publish(settings, f"{RUN}-2"))
+    assert (headlines.retention_month, headlines.retention_rate) == (None, None)
+
+
+def test_summary_as_a_whole(settings: Settings) -> None:
+    assert summarize(settings).splitlines()[:12] == [
+        f"Published {RUN}, 5 marts from shop: {settings.analytics_database}",
+        "",
+        "  As of                    2011-03-09",
+        "  Customers                43, of whom 23 active",
+        "  Orders                   330",
+        "  Net revenue              3,752.25 GBP",
+        "    of guests              750.75 GBP (20.0 %) in 30 orders",
+        "  Retention rate, 2011-02  70.0 % of 50 active at its start",
+        "  Best 20 % of customers   74.6 % of revenue",
+        "  Expected in a year       300.75 GBP from 3 customers; of 2 nothing is said",
+        # Of the delivery that a corrected one replaced, nothing.
+        "  Rejected                 72 of 1,692 rows (4.3 %), see raw.rejects",
+        "",
+    ]
+
+
+def test_what_the_data_does_not_say_is_told(settings: Settings) -> None:
+    young = Headlines(
+        date(2011, 1, 5), 2, 2, 2, 0, Decimal(10), Decimal(0), None, None, None, None, 0, 2, None
+    )
+    lines = dict(format_headlines(young, "EUR"))
+    assert lines["Retention rate"] == "no complete month with a full window before it yet"
+    assert lines["Best 20 % of customers"] == "no complete period yet"
+    assert lines["Expected in a year"] == "no model has stood its test, see fct_clv_models"
+    assert "  of guests" not in lines
+    lines = dict(format_headlines(replace(young, guest_orders=1, customer_revenue=Decimal(0)), "EUR"))
+    assert lines["  of guests"] == "0.00 EUR in 1 order"
+
+
+def test_rejects_are_told_in_every_case_that_is_known() -> None:
+    assert format_rejects({"rows_read": 1692, "rows_rejected": 0}) == [("Rejected", "0 of 1,692 rows")]
+    assert format_rejects({}) == []
+
+
+def test_open_findings_are_told_with_their_age(settings: Settings) -> None:
+    assert read_open_findings(current_publication(settings)) is None
+    assert format_findings(None) == []
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute(
+            """
+            create table marts.fct_data_quality as
+            select * from (values
+                ('open', true, true, 3, timestamp '2011-03-07 03:00:00'),
+                ('new', true, true, 1, timestamp '2011-03-09 03:00:00'),
+                ('passed', true, false, 0, null),
+                ('earlier', false, true, 1, timestamp '2011-01-07 03:00:00')
+            ) as v(check_name, is_latest, is_finding, consecutive_findings, failing_since)
+            """
+        )
+    publish(settings, f"{RUN}-2")
+    line = (
+        "  Findings                 2 open, 1 of them new, the oldest since 2011-03-07, see fct_data_quality"
+    )
+    assert line in summarize(settings).splitlines()
+    assert format_findings(OpenFindings(0, 0, None)) == [("Findings", "none open")]
+
+
+def test_nothing_published(tmp_path: Path) -> None:
+    assert summarize(Settings(warehouse=tmp_path)) == ""
+
+
+def test_command_works_when_pasted(settings: Settings) -> None:
+    command = summarize(settings).splitlines()[-1].strip()
+    assert command == query_command(settings)
+    shown = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
+    assert "customer_id" in shown.stdout
+    assert "c4" in shown.stdout
+    assert shown.stderr == ""
+
+
+def test_command_is_short_in_the_project(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = Path(shlex.split(query_command(settings))[0])
+    monkeypatch.chdir(python.parent.parent.parent if python.is_absolute() else Path.cwd())
+    assert shlex.split(query_command(settings))[0].count("/") == 2
