@@ -22,6 +22,7 @@ import click
 import duckdb
 
 from scripts.errors import CheckFailedError, ConfigurationError, LockedError, MachineError, TenureError
+from scripts.failed_tests import describe_rows
 from scripts.increments import (
     MACROS,
     computed_anew,
@@ -201,7 +202,7 @@ def build(
     results = _read_results(results_file)
 
     if exit_code == 0:
-        warnings = tuple(_describe(settings, result) for result in results if result["status"] == "warn")
+        warnings = _describe_all(settings, results, "warn")
         for warning in warnings:
             LOGGER.warning("build: %s", warning)
         if select is not None:
@@ -220,9 +221,7 @@ def build(
         return BuildResult(count_nodes(results), warnings, seconds, log_file, withheld, anew)
     if DUCKDB_LOCK_MESSAGE in output:
         raise LockedError(file_in_use_message(settings, output))
-    failures = tuple(
-        _describe(settings, result) for result in results if result["status"] in ("error", "fail")
-    )
+    failures = _describe_all(settings, results, "error", "fail")
     if exit_code == 1 and failures:
         skipped = sum(result["status"] == "skipped" for result in results)
         raise BuildFailedError(BuildFailure(count_nodes(results), failures, skipped, log_file))
@@ -351,28 +350,37 @@ def _run(command: list[str], environment: dict[str, str], folder: Path, log_file
     return process.returncode, "".join(lines)
 
 
-def _describe(settings: Settings, result: dict[str, Any]) -> str:
-    """A node of run_results.json in words: name, what happened, and where its SQL lies."""
+def _describe_all(settings: Settings, results: list[dict[str, Any]], *statuses: str) -> tuple[str, ...]:
+    """The nodes with one of the statuses, in words."""
+    chosen = [result for result in results if result["status"] in statuses]
+    manifest = _read_manifest(settings) if chosen else {}
+    return tuple(_describe(settings, result, manifest) for result in chosen)
+
+
+def _describe(settings: Settings, result: dict[str, Any], manifest: dict[str, Any]) -> str:
+    """A node of run_results.json in words: name, what happened, in which rows, and where its SQL lies."""
     kind, _, name = result["unique_id"].split(".", 2)
-    # A generic test's id ends in a hash that helps nobody.
-    name = re.sub(r"\.[0-9a-f]{10}$", "", name)
+    # A generic test's id ends in a hash that helps nobody, and in an underscore if it has no arguments.
+    name = re.sub(r"_?\.[0-9a-f]{10}$", "", name)
     message = (result.get("message") or "").strip()
+    lines: list[str] = []
     if kind == "test" and result["status"] in ("fail", "warn"):
         rows = result.get("failures") or 0
         message = f"{rows} {'row' if rows == 1 else 'rows'} where none should be"
-    where = _compiled_path(settings, result["unique_id"])
-    return f"{kind} {name}: {message}" + (f"\n{where}" if where else "")
+        lines = describe_rows(settings.build_database, manifest, result["unique_id"])
+    compiled_path = manifest["nodes"].get(result["unique_id"], {}).get("compiled_path")
+    if compiled_path:
+        # To be pasted into a client.
+        lines.append(str(settings.project_root / compiled_path))
+    return "\n".join([f"{kind} {name}: {message}", *lines])
 
 
-def _compiled_path(settings: Settings, unique_id: str) -> Path | None:
-    """The file with the SQL that ran, to be pasted into a client; None for a node without."""
-    manifest_file = dbt_target_path(settings) / "manifest.json"
-    if not manifest_file.exists():
-        return None
-    node = json.loads(manifest_file.read_text(encoding="utf-8"))["nodes"].get(unique_id, {})
-    if not node.get("compiled_path"):
-        return None
-    return settings.project_root / node["compiled_path"]
+def _read_manifest(settings: Settings) -> dict[str, Any]:
+    """dbt's description of the project as it ran; without nodes if dbt did not get as far."""
+    try:
+        return json.loads((dbt_target_path(settings) / "manifest.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {"nodes": {}}
 
 
 def _last_error(output: str) -> str:
