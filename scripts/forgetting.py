@@ -27,7 +27,7 @@ import click
 import duckdb
 
 from scripts.adapters import project_variables
-from scripts.building import as_of_option, build, refresh_data_quality
+from scripts.building import as_of_option, build, refresh_data_quality, start_dbt
 from scripts.contract import LANDING_COLUMNS, TABLES, Kind, Table, stored_name
 from scripts.errors import CheckFailedError, ConfigurationError, TenureError
 from scripts.forgotten import KINDS, REMAINDER_FILE, add_marks, mark, read_marks
@@ -810,15 +810,16 @@ def _rebuild(settings: Settings, as_of: date | None) -> CheckFailedError | None:
 
     for folder in (settings.dbt, settings.data_docs, settings.scratch):
         shutil.rmtree(folder, ignore_errors=True)
-    build(settings, as_of)
-    run_id = new_run_id(settings)
-    try:
-        validate(settings, run_id)
-        refresh_data_quality(settings, as_of)
-        fingerprint = compute_fingerprint(settings, as_of)
-        publish(settings, run_id, fingerprint=fingerprint, keep=len(list_publications(settings)) + 1)
-    except CheckFailedError as error:
-        return error
+    with start_dbt(settings, as_of) as dbt:
+        build(settings, as_of, dbt=dbt)
+        run_id = new_run_id(settings)
+        try:
+            validate(settings, run_id)
+            refresh_data_quality(settings, as_of, dbt)
+            fingerprint = compute_fingerprint(settings, as_of)
+            publish(settings, run_id, fingerprint=fingerprint, keep=len(list_publications(settings)) + 1)
+        except CheckFailedError as error:
+            return error
     return None
 
 
