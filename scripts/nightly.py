@@ -18,7 +18,14 @@ from typing import Any
 
 import click
 
-from scripts.build.dbt_runner import as_of_option, build, full_refresh_option, refresh_data_quality
+from scripts.build.dbt_process import DbtProcess
+from scripts.build.dbt_runner import (
+    as_of_option,
+    build,
+    full_refresh_option,
+    refresh_data_quality,
+    start_dbt,
+)
 from scripts.core.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, TenureError
 from scripts.core.locking import warehouse_lock
 from scripts.core.progress import LOGGER, start_logging
@@ -119,8 +126,9 @@ def run_night(
         full_refresh=full_refresh,
     )
     try:
-        with warehouse_lock(settings, "nightly", run_id):
-            publication, is_new = _run_steps(settings, record, source, data, as_of, full_refresh, keep)
+        # dbt reads the project while the data land.
+        with warehouse_lock(settings, "nightly", run_id), start_dbt(settings, as_of) as dbt:
+            publication, is_new = _run_steps(settings, record, dbt, source, data, as_of, full_refresh, keep)
     except TenureError as error:
         record.end("failed", error.exit_code, error)
         raise
@@ -143,6 +151,7 @@ def run_night(
 def _run_steps(
     settings: Settings,
     record: RunRecord,
+    dbt: DbtProcess,
     source: str,
     data: Path | None,
     as_of: date | None,
@@ -152,7 +161,7 @@ def _run_steps(
     """Land, build, validate, publish; the current publication, and whether this run made it."""
     # Imported here: they bring libraries that take a second to load, which `--help` should not wait for.
     from scripts.landing.land import land
-    from scripts.validation.validate import check_freshness, validate
+    from scripts.validation.validate import check_freshness, load_in_background, validate
 
     run_id = record.content["run_id"]
     with record.step("land") as entry:
@@ -177,11 +186,12 @@ def _run_steps(
         )
         return current, False
 
+    load_in_background()
     with record.step("build") as entry:
-        entry["counts"] = counts_of(build(settings, as_of, full_refresh))
+        entry["counts"] = counts_of(build(settings, as_of, full_refresh, dbt=dbt))
     with record.step("validate") as entry:
         entry["counts"] = counts_of(validate(settings, run_id))
-        refresh_data_quality(settings, as_of)
+        refresh_data_quality(settings, as_of, dbt)
     with record.step("publish") as entry:
         publication = publish(settings, run_id, fingerprint=fingerprint, keep=keep)
         entry["counts"] = {"marts": publication.rows}

@@ -1,7 +1,6 @@
 """Run `dbt build` on the build file and say in plain words what failed.
 
-dbt runs as a process of its own: inside ours it would keep DuckDB's write lock after it has returned, and the
-steps that follow could not open the file.
+dbt runs as a process of its own, see `DbtProcess`; that of a night starts while the data land.
 """
 
 from __future__ import annotations
@@ -9,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -21,6 +18,9 @@ from typing import Any
 import click
 import duckdb
 
+from scripts.build.dbt_process import DbtProcess
+from scripts.build.dbt_worker import MANIFEST, RUN_RESULTS
+from scripts.build.failed_tests import describe_rows
 from scripts.build.incremental_state import (
     MACROS,
     computed_anew,
@@ -94,35 +94,52 @@ def dbt_log_path(settings: Settings) -> Path:
     return settings.dbt / "logs"
 
 
-def build_dbt_command(
-    settings: Settings, *, as_of: date | None, full_refresh: bool, select: str | None = None
+def dbt_arguments(
+    settings: Settings,
+    command: str,
+    *,
+    as_of: date | None,
+    full_refresh: bool = False,
+    select: str | None = None,
 ) -> list[str]:
-    """The command line of the nightly `dbt build`, of all models or of those that `select` names.
+    """The arguments of the nightly `dbt build`, of all models or what `select` names, or of `dbt parse`.
 
     Unit tests prove logic, which no night changes: they run with the project's other tests. Without `as_of`
     no variable is given, so that the company's own values (in the warehouse) and the defaults hold.
     """
-    command = [
-        sys.executable,
-        # dbt imports its command line twice when it is run as a module, and is warned about it.
-        *("-W", "ignore::RuntimeWarning:runpy"),
-        *("-m", "dbt.cli.main"),
+    arguments = [
         *("--log-format", "default", "--no-use-colors", "--no-use-colors-file"),
         *("--no-send-anonymous-usage-stats", "--no-version-check"),
-        *("--log-path", str(dbt_log_path(settings))),
-        "build",
-        *("--exclude-resource-type", "unit_test"),
+        # Its log would tell each statement twice; what it prints is kept anyway, and the SQL.
+        *("--log-path", str(dbt_log_path(settings)), "--log-level-file", "none"),
+        # What of these a night reads, the worker writes.
+        "--no-write-json",
+        command,
         *("--project-dir", str(settings.project_root)),
         *("--profiles-dir", str(settings.project_root)),
         *("--target-path", str(dbt_target_path(settings))),
     ]
     if as_of is not None:
-        command += ["--vars", json.dumps({"as_of_date": as_of.isoformat()})]
+        arguments += ["--vars", json.dumps({"as_of_date": as_of.isoformat()})]
+    if command == "build":
+        arguments += ["--exclude-resource-type", "unit_test"]
     if full_refresh:
-        command.append("--full-refresh")
+        arguments.append("--full-refresh")
     if select is not None:
-        command += ["--select", select]
-    return command
+        arguments += ["--select", select]
+    return arguments
+
+
+def start_dbt(settings: Settings, as_of: date | None = None) -> DbtProcess:
+    """Start dbt and let it read the project, for `build` and what follows; the caller holds the lock.
+
+    `as_of` is that of the builds to come: with other vars dbt would have to read the project again.
+    """
+    return DbtProcess(
+        dbt_arguments(settings, "parse", as_of=as_of),
+        dbt_environment(settings, dict(os.environ)),
+        settings.project_root,
+    )
 
 
 def dbt_environment(settings: Settings, environment: dict[str, str]) -> dict[str, str]:
@@ -144,13 +161,14 @@ def dbt_environment(settings: Settings, environment: dict[str, str]) -> dict[str
     }
 
 
-def refresh_data_quality(settings: Settings, as_of: date | None = None) -> BuildResult:
+def refresh_data_quality(
+    settings: Settings, as_of: date | None = None, dbt: DbtProcess | None = None
+) -> BuildResult:
     """Bring what the validation has just found into its mart; all other marts stay as they were validated.
 
-    `as_of` is that of the build before it: with other vars dbt would read the whole project again. Raises as
-    `build` does.
+    `as_of` and `dbt` are those of the build before it. Raises as `build` does.
     """
-    return build(settings, as_of, select=DATA_QUALITY_MART)
+    return build(settings, as_of, select=DATA_QUALITY_MART, dbt=dbt)
 
 
 def build(
@@ -159,11 +177,12 @@ def build(
     full_refresh: bool = False,
     *,
     select: str | None = None,
+    dbt: DbtProcess | None = None,
 ) -> BuildResult:
     """Run `dbt build` (models, seeds, data tests) on the build file; the caller holds the warehouse's lock.
 
     `select` restricts it to some models, as dbt's option of that name does; its output then has a file of its
-    own.
+    own. `dbt` is one that was started before with the same `as_of`; else one is started, and ends with this.
 
     Raises `BuildFailedError` with the failing models and tests, `ConfigurationError` if nothing was landed, a
     rule file is malformed or dbt refuses the project, `LockedError` if another process has the build file
@@ -175,9 +194,10 @@ def build(
             "Land data first: python -m scripts land --source NAME."
         )
     check_rules(settings.project_root)
-    results_file = dbt_target_path(settings) / "run_results.json"
-    # dbt does not always get as far as writing one: an older one must not speak for this run.
-    results_file.unlink(missing_ok=True)
+    results_file = dbt_target_path(settings) / RUN_RESULTS
+    # dbt does not always get as far as writing them: older ones must not speak for this run.
+    for file in (results_file, dbt_target_path(settings) / MANIFEST):
+        file.unlink(missing_ok=True)
     log_file = dbt_log_path(settings) / ("console.log" if select is None else f"console-{select}.log")
     log_file.parent.mkdir(parents=True, exist_ok=True)
 
@@ -193,17 +213,17 @@ def build(
         full_refresh = True
 
     started = time.monotonic()
-    exit_code, output = _run(
-        build_dbt_command(settings, as_of=as_of, full_refresh=full_refresh, select=select),
-        dbt_environment(settings, dict(os.environ)),
-        settings.project_root,
-        log_file,
-    )
+    arguments = dbt_arguments(settings, "build", as_of=as_of, full_refresh=full_refresh, select=select)
+    if dbt is None:
+        with start_dbt(settings, as_of) as dbt:
+            exit_code, output = _run(dbt, arguments, log_file)
+    else:
+        exit_code, output = _run(dbt, arguments, log_file)
     seconds = time.monotonic() - started
     results = _read_results(results_file)
 
     if exit_code == 0:
-        warnings = tuple(_describe(settings, result) for result in results if result["status"] == "warn")
+        warnings = _describe_all(settings, results, "warn")
         for warning in warnings:
             LOGGER.warning("build: %s", warning)
         if select is not None:
@@ -222,9 +242,7 @@ def build(
         return BuildResult(count_nodes(results), warnings, seconds, log_file, withheld, anew)
     if DUCKDB_LOCK_MESSAGE in output:
         raise LockedError(file_in_use_message(settings, output))
-    failures = tuple(
-        _describe(settings, result) for result in results if result["status"] in ("error", "fail")
-    )
+    failures = _describe_all(settings, results, "error", "fail")
     if exit_code == 1 and failures:
         skipped = sum(result["status"] == "skipped" for result in results)
         raise BuildFailedError(BuildFailure(count_nodes(results), failures, skipped, log_file))
@@ -299,82 +317,75 @@ def failure_message(result: BuildFailure) -> str:
     )
 
 
-def _run(command: list[str], environment: dict[str, str], folder: Path, log_file: Path) -> tuple[int, str]:
+def _run(dbt: DbtProcess, arguments: list[str], log_file: Path) -> tuple[int, str]:
     """Run dbt, its output copied to `log_file` line by line; the exit code and the output."""
     lines: list[str] = []
     reported_tenths = 0
     done = 0
-    with (
-        log_file.open("w", encoding="utf-8") as log,
-        subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            # The lock is the one thing to inherit: it must not be free while dbt writes, even if we are dead.
-            close_fds=False,
-        ) as process,
-    ):
+
+    def tell(line: str) -> None:
+        nonlocal reported_tenths, done
+        log.write(line)
+        log.flush()
+        lines.append(line)
+        node = _NODE_LINE.match(line.rstrip())
+        # Hooks are numbered on their own, before and after the nodes.
+        if node is None or " hook: " in node["what"]:
+            return
+        if node["result"] is None or node["result"] == "RUN":
+            show_live(f"  build: {done} of {node['n']} done, now {node['what'].removeprefix('START ')}")
+            return
+        done += 1
+        if node["result"].startswith(("ERROR", "FAIL")):
+            LOGGER.error("build: %s", node["what"])
+        tenths = done * 10 // int(node["n"])
+        if tenths > reported_tenths and not is_live():
+            reported_tenths = tenths
+            LOGGER.info("build: %d of %s done", done, node["n"])
+
+    with log_file.open("w", encoding="utf-8") as log:
         try:
-            for line in process.stdout or ():
-                log.write(line)
-                log.flush()
-                lines.append(line)
-                node = _NODE_LINE.match(line.rstrip())
-                # Hooks are numbered on their own, before and after the nodes.
-                if node is None or " hook: " in node["what"]:
-                    continue
-                if node["result"] is None or node["result"] == "RUN":
-                    show_live(
-                        f"  build: {done} of {node['n']} done, now {node['what'].removeprefix('START ')}"
-                    )
-                    continue
-                done += 1
-                if node["result"].startswith(("ERROR", "FAIL")):
-                    LOGGER.error("build: %s", node["what"])
-                tenths = done * 10 // int(node["n"])
-                if tenths > reported_tenths and not is_live():
-                    reported_tenths = tenths
-                    LOGGER.info("build: %d of %s done", done, node["n"])
+            exit_code = dbt.run(arguments, tell)
         except BaseException:
             # Interrupted: dbt must not go on writing to a warehouse whose lock we are about to give back.
-            process.terminate()
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            dbt.close()
             raise
         finally:
             show_live("")
-    return process.returncode, "".join(lines)
+    return exit_code, "".join(lines)
 
 
-def _describe(settings: Settings, result: dict[str, Any]) -> str:
-    """A node of run_results.json in words: name, what happened, and where its SQL lies."""
+def _describe_all(settings: Settings, results: list[dict[str, Any]], *statuses: str) -> tuple[str, ...]:
+    """The nodes with one of the statuses, in words."""
+    chosen = [result for result in results if result["status"] in statuses]
+    manifest = _read_manifest(settings) if chosen else {}
+    return tuple(_describe(settings, result, manifest) for result in chosen)
+
+
+def _describe(settings: Settings, result: dict[str, Any], manifest: dict[str, Any]) -> str:
+    """A node of run_results.json in words: name, what happened, in which rows, and where its SQL lies."""
     kind, _, name = result["unique_id"].split(".", 2)
-    # A generic test's id ends in a hash that helps nobody.
-    name = re.sub(r"\.[0-9a-f]{10}$", "", name)
+    # A generic test's id ends in a hash that helps nobody, and in an underscore if it has no arguments.
+    name = re.sub(r"_?\.[0-9a-f]{10}$", "", name)
     message = (result.get("message") or "").strip()
+    lines: list[str] = []
     if kind == "test" and result["status"] in ("fail", "warn"):
         rows = result.get("failures") or 0
         message = f"{rows} {'row' if rows == 1 else 'rows'} where none should be"
-    where = _compiled_path(settings, result["unique_id"])
-    return f"{kind} {name}: {message}" + (f"\n{where}" if where else "")
+        lines = describe_rows(settings.build_database, manifest, result["unique_id"])
+    compiled_path = manifest["nodes"].get(result["unique_id"], {}).get("compiled_path")
+    if compiled_path:
+        # To be pasted into a client.
+        lines.append(str(settings.project_root / compiled_path))
+    return "\n".join([f"{kind} {name}: {message}", *lines])
 
 
-def _compiled_path(settings: Settings, unique_id: str) -> Path | None:
-    """The file with the SQL that ran, to be pasted into a client; None for a node without."""
-    manifest_file = dbt_target_path(settings) / "manifest.json"
-    if not manifest_file.exists():
-        return None
-    node = json.loads(manifest_file.read_text(encoding="utf-8"))["nodes"].get(unique_id, {})
-    if not node.get("compiled_path"):
-        return None
-    return settings.project_root / node["compiled_path"]
+def _read_manifest(settings: Settings) -> dict[str, Any]:
+    """dbt's description of the project as it ran; without nodes if dbt did not get as far."""
+    try:
+        return json.loads((dbt_target_path(settings) / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {"nodes": {}}
 
 
 def _last_error(output: str) -> str:

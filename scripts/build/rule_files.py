@@ -1,7 +1,7 @@
 """Check the rule files under `seeds/` before dbt loads them: a mistake is told where it was made.
 
-What a file must hold is declared once, in the .yml beside it: its columns with their types (`column_types`),
-and of the tests those that a single line can break (`not_null`, `unique`, `accepted_values`, `in_range`). dbt
+What a file must hold is declared once, in the .yml beside it: its columns with their types (`column_types`)
+and rules (`not_null`, `unique`, `accepted_values`, `minimum`, `maximum`, see macros/table_rules.sql). dbt
 would refuse most of it too, but says neither line nor column, and takes a forgotten quote for a long text.
 What rows mean together (bands without a gap, tiers that rise) is tested in tests/dbt/singular.
 """
@@ -74,22 +74,15 @@ def declared_rules(folder: Path) -> list[RuleFile]:
 def _columns(seed: dict[str, Any]) -> Iterator[RuleColumn]:
     declared = {column["name"]: column for column in seed.get("columns", [])}
     for name, kind in seed.get("config", {}).get("column_types", {}).items():
-        tests: dict[str, dict[str, Any]] = {}
-        for test in declared.get(name, {}).get("data_tests", []):
-            if isinstance(test, str):
-                tests[test] = {}
-            else:
-                ((test_name, options),) = test.items()
-                tests[test_name] = (options or {}).get("arguments", {})
-        bounds = tests.get("in_range", {})
+        rules = ((declared.get(name, {}).get("config") or {}).get("meta") or {}).get("rules") or {}
         yield RuleColumn(
             name=name,
             type=str(kind).lower().replace(" ", ""),
-            is_required="not_null" in tests,
-            is_unique="unique" in tests,
-            values=tuple(str(value) for value in tests.get("accepted_values", {}).get("values", [])),
-            minimum=bounds.get("minimum"),
-            maximum=bounds.get("maximum"),
+            is_required=bool(rules.get("not_null")),
+            is_unique=bool(rules.get("unique")),
+            values=tuple(str(value) for value in rules.get("accepted_values", [])),
+            minimum=rules.get("minimum"),
+            maximum=rules.get("maximum"),
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from scripts.build.dbt_runner import build, refresh_data_quality
+from scripts.build.dbt_runner import build, refresh_data_quality, start_dbt
 from scripts.core.databases import BUILD_STORAGE_VERSION, open_database
 from scripts.core.errors import CheckFailedError, ConfigurationError, TenureError
 from scripts.core.runs import new_run_id, sync
@@ -59,15 +59,16 @@ def rebuild(settings: Settings, as_of: date | None) -> CheckFailedError | None:
 
     for folder in (settings.dbt, settings.data_docs, settings.scratch):
         shutil.rmtree(folder, ignore_errors=True)
-    build(settings, as_of)
-    run_id = new_run_id(settings)
-    try:
-        validate(settings, run_id)
-        refresh_data_quality(settings, as_of)
-        fingerprint = compute_fingerprint(settings, as_of)
-        publish(settings, run_id, fingerprint=fingerprint, keep=len(list_publications(settings)) + 1)
-    except CheckFailedError as error:
-        return error
+    with start_dbt(settings, as_of) as dbt:
+        build(settings, as_of, dbt=dbt)
+        run_id = new_run_id(settings)
+        try:
+            validate(settings, run_id)
+            refresh_data_quality(settings, as_of, dbt)
+            fingerprint = compute_fingerprint(settings, as_of)
+            publish(settings, run_id, fingerprint=fingerprint, keep=len(list_publications(settings)) + 1)
+        except CheckFailedError as error:
+            return error
     return None
 
 

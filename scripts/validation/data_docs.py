@@ -47,7 +47,11 @@ _REMOVED = (
     re.compile(r"<footer\b.*?</footer\s*>", re.DOTALL | re.IGNORECASE),
     re.compile(r"<(?:link|img|meta)\b[^>]*>", re.IGNORECASE),
 )
-_LINK_OUTSIDE = re.compile(r"<a\b[^>]*href=[\"']?(?:https?:)?//[^>]*>(.*?)</a\s*>", re.DOTALL | re.IGNORECASE)
+# To other hosts, and to the pages of the suites, which are not written.
+_LINK_OUTSIDE = re.compile(
+    r"<a\b[^>]*href=[\"']?(?:(?:https?:)?//|(?:\.\./)+expectations/)[^>]*>(.*?)</a\s*>",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)

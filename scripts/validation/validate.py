@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -56,6 +58,14 @@ class _Warehouse:
     marts: tuple[str, ...]
     tables: frozenset[str]
     settings: dict[str, str]
+
+
+def load_in_background() -> None:
+    """Begin to import what `validate` needs, for a caller who has something else to wait for first.
+
+    The thread is not a daemon: an interpreter that ends while libraries are loading may crash.
+    """
+    threading.Thread(target=import_module, args=("scripts.validation.runner",)).start()
 
 
 def validate(settings: Settings, run_id: str, now: datetime | None = None) -> ValidationResult:

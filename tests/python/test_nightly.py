@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import duckdb
 import pytest
 
 from scripts import cli
+from scripts.build.dbt_process import DbtProcess
 from scripts.build.dbt_runner import BuildResult
 from scripts.core.errors import CheckFailedError, ConfigurationError, LandingError
 from scripts.core.locking import warehouse_lock
@@ -56,11 +58,13 @@ class Night:
         self.replace("build", self.build)
         self.replace("validate", lambda settings, run_id: None)
         self.replace("check_freshness", lambda settings, run_id: None)
-        self.replace("refresh_data_quality", lambda settings, as_of: None)
+        self.replace("load_in_background", lambda: None)
+        self.replace("refresh_data_quality", lambda settings, as_of, dbt: None)
+        self.replace("start_dbt", lambda settings, as_of: nullcontext())
 
     def replace(self, step: str, function: Callable[..., Any]) -> None:
         homes = {"land": "scripts.landing.land"} | dict.fromkeys(
-            ("validate", "check_freshness"), "scripts.validation.validate"
+            ("validate", "check_freshness", "load_in_background"), "scripts.validation.validate"
         )
         home = homes.get(step, "scripts.nightly")
         self.monkeypatch.setattr(f"{home}.{step}", function)
@@ -69,7 +73,9 @@ class Night:
         small_warehouse.land(settings, self.batch_id, self.timezone)
         return Landed({"orders": 3})
 
-    def build(self, settings: Settings, as_of: date | None, full_refresh: bool) -> BuildResult:
+    def build(
+        self, settings: Settings, as_of: date | None, full_refresh: bool, dbt: DbtProcess | None
+    ) -> BuildResult:
         self.built += 1
         self.options = (as_of, full_refresh)
         small_warehouse.build(settings, self.batch_id)
@@ -219,7 +225,8 @@ def test_what_a_check_found_is_kept_when_it_stops_the_night(night: Night) -> Non
 
 
 def test_personal_data_in_a_mart_is_not_published(night: Night) -> None:
-    def build(settings: Settings, as_of: date | None, full_refresh: bool) -> None:
+    def build(*arguments: Any, **options: Any) -> None:
+        settings = night.settings
         small_warehouse.build(settings)
         with duckdb.connect(str(settings.build_database)) as connection:
             connection.execute("create or replace table marts.dim_contacts as select 'a@b.example' as email")
@@ -264,7 +271,7 @@ def test_build_file_open_elsewhere(night: Night) -> None:
 
 @pytest.mark.parametrize(("error", "exit_code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
 def test_interrupted_night(night: Night, error: BaseException, exit_code: int) -> None:
-    def interrupt(*arguments: Any) -> None:
+    def interrupt(*arguments: Any, **options: Any) -> None:
         raise error
 
     night.replace("build", interrupt)

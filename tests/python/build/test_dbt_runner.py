@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,11 +17,12 @@ from scripts.build.dbt_runner import (
     BuildFailedError,
     build,
     build_command,
-    build_dbt_command,
+    dbt_arguments,
     dbt_environment,
+    start_dbt,
     withheld_predictions,
 )
-from scripts.core.errors import CheckFailedError, ConfigurationError, LockedError
+from scripts.core.errors import CheckFailedError, ConfigurationError, LockedError, MachineError
 from scripts.core.settings import PROJECT_ROOT, Settings
 
 PROJECT = """
@@ -84,23 +86,28 @@ def option(command: list[str], name: str) -> str:
     return command[command.index(name) + 1]
 
 
-def test_command_names_every_path(tmp_path: Path) -> None:
+def test_arguments_name_every_path(tmp_path: Path) -> None:
     settings = Settings(warehouse=tmp_path / "w", project_root=tmp_path / "p")
-    command = build_dbt_command(settings, as_of=None, full_refresh=False)
-    assert command[0] == sys.executable
-    assert option(command, "--project-dir") == option(command, "--profiles-dir") == str(tmp_path / "p")
-    assert option(command, "--target-path") == str(tmp_path / "w" / "dbt" / "target")
-    assert option(command, "--log-path") == str(tmp_path / "w" / "dbt" / "logs")
-    assert option(command, "--exclude-resource-type") == "unit_test"
-    assert "--no-send-anonymous-usage-stats" in command
-    assert "--vars" not in command
-    assert "--full-refresh" not in command
+    arguments = dbt_arguments(settings, "build", as_of=None)
+    assert option(arguments, "--project-dir") == option(arguments, "--profiles-dir") == str(tmp_path / "p")
+    assert option(arguments, "--target-path") == str(tmp_path / "w" / "dbt" / "target")
+    assert option(arguments, "--log-path") == str(tmp_path / "w" / "dbt" / "logs")
+    assert option(arguments, "--exclude-resource-type") == "unit_test"
+    assert "--no-send-anonymous-usage-stats" in arguments
+    assert "--vars" not in arguments
+    assert "--full-refresh" not in arguments
 
 
-def test_command_passes_on_what_was_asked_for(tmp_path: Path) -> None:
-    command = build_dbt_command(Settings(warehouse=tmp_path), as_of=date(2011, 6, 30), full_refresh=True)
-    assert option(command, "--vars") == '{"as_of_date": "2011-06-30"}'
-    assert "--full-refresh" in command
+def test_arguments_pass_on_what_was_asked_for(tmp_path: Path) -> None:
+    settings = Settings(warehouse=tmp_path)
+    arguments = dbt_arguments(settings, "build", as_of=date(2011, 6, 30), full_refresh=True, select="a")
+    assert option(arguments, "--vars") == '{"as_of_date": "2011-06-30"}'
+    assert option(arguments, "--select") == "a"
+    assert "--full-refresh" in arguments
+    # dbt reads the project anew when it is told other vars.
+    assert option(dbt_arguments(settings, "parse", as_of=date(2011, 6, 30)), "--vars") == option(
+        arguments, "--vars"
+    )
 
 
 def test_environment_holds_no_secret(tmp_path: Path) -> None:
@@ -246,6 +253,63 @@ def test_nothing_landed(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="python -m scripts land"):
         build(settings)
     assert not settings.build_database.exists()
+
+
+def test_one_dbt_runs_several_commands_and_gives_the_file_back_between_them(settings: Settings) -> None:
+    with start_dbt(settings, date(2011, 6, 30)) as dbt:
+        for select in (None, "customers", "orders"):
+            result = build(settings, date(2011, 6, 30), select=select, dbt=dbt)
+            assert result.nodes["model"] == (2 if select is None else 1)
+            # Opens for writing, in another process than dbt's.
+            query(settings, "create or replace table main.between as select 1 as n")
+        write_project(settings, customers=BROKEN)
+    with start_dbt(settings) as dbt:
+        for _ in range(2):
+            with pytest.raises(BuildFailedError, match="Could not convert string"):
+                build(settings, dbt=dbt)
+            query(settings, "create or replace table main.between as select 1 as n")
+    assert not is_running(dbt.pid)
+
+
+def test_killed_dbt_is_told_as_such(settings: Settings) -> None:
+    with start_dbt(settings) as dbt:
+        os.kill(dbt.pid, signal.SIGKILL)
+        with pytest.raises(MachineError, match="stopped by signal 9"):
+            build(settings, dbt=dbt)
+
+
+def test_dbt_ends_with_the_run_that_started_it(settings: Settings) -> None:
+    """Killed alone, a night leaves no dbt behind that waits for commands and holds the lock."""
+    program = """
+import sys, time
+from pathlib import Path
+from scripts.build.dbt_runner import start_dbt
+from scripts.core.settings import Settings
+dbt = start_dbt(Settings(warehouse=Path(sys.argv[1]), project_root=Path(sys.argv[2])))
+print(dbt.pid, flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(settings.warehouse), str(settings.project_root)],
+        cwd=PROJECT_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdout is not None
+        pid = int(run.stdout.readline())
+        run.kill()
+        run.communicate()
+    while is_running(pid):
+        os.sched_yield()
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that has not ended; what nobody waits for stays as a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_interrupted_build_stops_dbt(settings: Settings) -> None:

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from filelock import lock_descriptor
 
-from scripts.build import dbt_runner
+from scripts.build.dbt_process import DbtProcess
 from scripts.core.errors import ConfigurationError, LockedError
 from scripts.core.locking import warehouse_lock
 from scripts.core.settings import PROJECT_ROOT, Settings
@@ -113,18 +113,11 @@ def test_lock_is_held_as_long_as_what_a_killed_holder_started(settings: Settings
 
 
 def test_dbt_inherits_the_lock(settings: Settings, tmp_path: Path) -> None:
-    program = (
-        "import os, sys\n"
-        "lock = os.stat(sys.argv[1])\n"
-        "for descriptor in range(3, 100):\n"
-        "    try:\n"
-        "        if os.path.samestat(os.fstat(descriptor), lock): print('inherited')\n"
-        "    except OSError: pass\n"
-    )
     with warehouse_lock(settings, "build"):
-        command = [sys.executable, "-c", program, str(settings.lock_file)]
-        exit_code, output = dbt_runner._run(command, dict(os.environ), tmp_path, tmp_path / "console.log")
-    assert (exit_code, output) == (0, "inherited\n")
+        dbt = DbtProcess([], dict(os.environ), tmp_path)
+    assert is_held(settings)
+    dbt.close()
+    assert not is_held(settings)
 
 
 def is_held(settings: Settings) -> bool:

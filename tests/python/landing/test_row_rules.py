@@ -6,7 +6,11 @@ from datetime import date
 
 import duckdb
 import pytest
-from scripts.raw_rules import (
+
+from scripts.contract.raw_tables import TABLES
+from scripts.core.sql import identifier
+from scripts.landing import row_rules as raw_rules
+from scripts.landing.row_rules import (
     Limits,
     Mapped,
     cleaned_select,
@@ -16,10 +20,6 @@ from scripts.raw_rules import (
     plain_columns,
     plain_select,
 )
-from scripts.sql import identifier
-
-from scripts import raw_rules
-from scripts.contract import TABLES
 
 LIMITS = [
     Limits(date(2026, 3, 10), date(1990, 1, 1), 1, is_utc, "Asia/Ho_Chi_Minh") for is_utc in (True, False)
