@@ -4,6 +4,7 @@
 #   make test-fast  the tests that build nothing, for the inner loop: under a minute
 #   make test       all tests
 #   make lint       formatting, lint, deprecations
+#   make bench      what a night costs with 100,000 customers; BENCH="--customers 1m" takes other options
 #   make lock       the lock files anew from pyproject.toml; LOCK_FLAGS=--upgrade takes newer versions
 #   make clean      removes what can be made again; the warehouse and the data stay
 
@@ -22,7 +23,7 @@ COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-
 	--no-strip-extras --custom-compile-command "make lock" --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: run test test-fast lint lock clean
+.PHONY: run test test-fast lint bench lock clean
 
 run: .venv/.runtime
 	$(BIN)/python -m scripts demo-data
@@ -46,6 +47,10 @@ lint: .venv/.dev
 	TENURE_WAREHOUSE=$(SCRATCH) $(DBT_STRICT) --no-use-colors --log-path $(SCRATCH) parse --target-path $(SCRATCH) \
 		--show-all-deprecations --no-partial-parse > $(SCRATCH)/parse.txt || { cat $(SCRATCH)/parse.txt; exit 1; }
 	@! grep -i -A 2 deprecat $(SCRATCH)/parse.txt
+
+# pandas and lifetimes, which it compares with, come with the test tools.
+bench: .venv/.dev
+	$(BIN)/python -m scripts benchmark $(BENCH)
 
 # The development set first: what the tests ran with is what a night runs with.
 lock:

@@ -31,7 +31,7 @@ COMMANDS = {
     "forget": "scripts.forget.forget",
     "demo-data": "scripts.demo.demo_data",
     "new-source": "scripts.starter.new_source",
-    "benchmark": "scripts.benchmark",
+    "benchmark": "scripts.benchmark.command",
 }
 
 

@@ -24,6 +24,8 @@ class Warehouse:
 
     def __init__(self, folder: Path, project: Path = PROJECT_ROOT) -> None:
         self.settings = Settings(folder / "wh", project)
+        # What dbt compiled when every table was made from nothing, where a fixture keeps it.
+        self.first_manifest = folder / "first_manifest.json"
 
     def land(self, source: str, data: Path) -> LandingResult:
         """Land what is new."""

@@ -1,7 +1,8 @@
-"""`python -m scripts benchmark`: how fast and how right the lifetime-value models are, on made-up customers.
+"""How fast and how right the lifetime-value models are, on made-up customers.
 
-It prints and judges nothing: a time on a busy machine means little. Where the package lifetimes is installed
-(it comes with the test tools) it does the same work on the same customers.
+Where the package lifetimes is installed (it comes with the test tools) it does the same work on the same
+customers, in the two ways it can be called: a row for each customer, as its users do, and a row for each
+distinct history with how many customers have it.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-import click
 import numpy as np
 
-from scripts.core.errors import ConfigurationError
-from scripts.core.progress import show_live, start_logging
+from scripts.core.progress import show_live
 from scripts.core.settings import PROJECT_ROOT
+from scripts.core.text import in_columns
 from scripts.prediction import bg_nbd, gamma_gamma, sbg
 from scripts.prediction.fitting import Fit, distinct_cells
 
@@ -136,23 +137,16 @@ def _contend(contender: str, data: dict[str, np.ndarray]) -> dict[str, object]:
     }
 
 
-def _run_in_own_process(contender: str, data: Path) -> dict[str, object] | None:
-    """The result of a contender, or None when it gave none (its message goes to stderr)."""
-    command = [sys.executable, "-m", "scripts.benchmark", contender, str(data)]
-    ended = subprocess.run(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, check=False)
-    return json.loads(ended.stdout) if ended.returncode == 0 else None
-
-
-def _table(rows: list[list[str]]) -> str:
-    """Columns as wide as they must be; the first to the left, numbers to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+def _run_in_own_process(contender: str, data: Path) -> tuple[dict[str, Any] | None, str]:
+    """The result of a contender, or None and why it gave none (lifetimes may not converge)."""
+    command = [sys.executable, "-m", "scripts.benchmark.value_models", contender, str(data)]
+    ended = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    if ended.returncode == 0:
+        return json.loads(ended.stdout), ""
+    lines = [line for line in ended.stderr.splitlines() if line and not line.startswith(" ")]
+    if ended.returncode < 0:
+        return None, f"stopped by signal {-ended.returncode} (no memory is left?)"
+    return None, " ".join(lines[-2:])[:300]
 
 
 def _speed_table(results: dict[str, dict]) -> str:
@@ -185,7 +179,7 @@ def _speed_table(results: dict[str, dict]) -> str:
                 f"{result['megabytes']:,.0f} MB",
             ]
         )
-    return _table(rows)
+    return in_columns(rows)
 
 
 def _parameter_table(results: dict[str, dict]) -> str:
@@ -202,11 +196,14 @@ def _parameter_table(results: dict[str, dict]) -> str:
                 f"{result['expected']:,.1f}",
             ]
         )
-    return _table(rows)
+    return in_columns(rows)
 
 
-def compare_speed(customers: int, seed: int) -> str:
-    """Simulate, let every contender fit and score in its own process, and lay the results side by side."""
+def measure(customers: int, seed: int) -> dict[str, Any]:
+    """Simulate, and let every contender fit and score in its own process.
+
+    `contenders` has the results by name, `notes` says who gave none and why.
+    """
     contenders = list(CONTENDERS)
     notes = []
     if find_spec("lifetimes") is None:
@@ -219,22 +216,29 @@ def compare_speed(customers: int, seed: int) -> str:
         np.savez(data, **simulate_customers(customers, seed))
         for contender in contenders:
             show_live(f"  {CONTENDERS[contender]}")
-            result = _run_in_own_process(contender, data)
+            result, why = _run_in_own_process(contender, data)
             if result is None:
-                notes.append(f"{CONTENDERS[contender]}: no result, see its message above.")
+                notes.append(f"{CONTENDERS[contender]}: no result: {why}")
             else:
                 results[contender] = result
     show_live("")
+    return {"customers": customers, "seed": seed, "contenders": results, "notes": notes}
+
+
+def speed_report(measured: dict[str, Any]) -> str:
+    """The results of all contenders side by side."""
+    results = measured["contenders"]
     return "\n".join(
         [
-            f"{customers:,} customers seen for up to {LONGEST_AGE_IN_DAYS} days, seed {seed}.",
+            f"{measured['customers']:,} customers seen for up to {LONGEST_AGE_IN_DAYS} days, "
+            f"seed {measured['seed']}.",
             "Purchases of one day are one, so the best fit lies a little off what was planted.",
             f"Tenure fits from several starts, lifetimes from one. Expected: within {HORIZON:g} weeks.",
             "",
             _speed_table(results),
             "",
             _parameter_table(results),
-            *(["", *notes] if notes else []),
+            *(["", *measured["notes"]] if measured["notes"] else []),
         ]
     )
 
@@ -322,7 +326,7 @@ def coverage_table(rows: list[Coverage]) -> str:
                 f"{row.share:.1%}",
             ]
         )
-    return _table(lines)
+    return in_columns(lines)
 
 
 def check_coverage(customers: int, seed: int, seeds: int) -> str:
@@ -341,38 +345,6 @@ def check_coverage(customers: int, seed: int, seeds: int) -> str:
     last = seed + seeds - 1
     title = f"95 % intervals over {seeds} companies of {customers:,} customers, seeds {seed} to {last}"
     return f"{title}\n\n{coverage_table(rows)}"
-
-
-@click.command("benchmark")
-@click.argument("what", type=click.Choice(["clv", "coverage"]), default="clv")
-@click.option(
-    "--customers", type=click.IntRange(min=10), help="Made-up customers; 1000000, for coverage 4000."
-)
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the random numbers."
-)
-@click.option(
-    "--seeds",
-    type=click.IntRange(min=2),
-    default=200,
-    show_default=True,
-    help="Companies made up for coverage.",
-)
-def benchmark_command(what: str, customers: int | None, seed: int, seeds: int) -> None:
-    """Measure the lifetime-value models on made-up customers.
-
-    \b
-    clv       a million customers: seconds, memory and parameters, beside the package lifetimes
-    coverage  many small companies: how often the 95 % intervals hold what was planted
-    """
-    start_logging()
-    try:
-        if what == "clv":
-            click.echo(compare_speed(customers or 1_000_000, seed))
-        else:
-            click.echo(check_coverage(customers or 4_000, seed, seeds))
-    except MemoryError as error:
-        raise ConfigurationError("Not enough memory; ask for fewer with --customers.") from error
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from scripts import benchmark
-from scripts.benchmark import PLANTED, coverage_of, coverage_table, simulate_customers
+from scripts.benchmark import value_models
+from scripts.benchmark.value_models import PLANTED, coverage_of, coverage_table, simulate_customers
 from scripts.cli import cli
 from scripts.prediction import bg_nbd, gamma_gamma, sbg
 
@@ -34,15 +34,15 @@ def test_clv_prints_all_contenders_side_by_side() -> None:
     lines = result.stdout.splitlines()
     speed = [line for line in lines if line.startswith(("Tenure,", "lifetimes,"))]
     # A line of times and a line of parameters for each.
-    assert len(speed) == 2 * len(benchmark.CONTENDERS)
+    assert len(speed) == 2 * len(value_models.CONTENDERS)
     likelihoods = {line.split()[-3] for line in speed[4:]}
     assert len(likelihoods) == 1, likelihoods
     assert "planted" in result.stdout
 
 
 def test_clv_goes_without_lifetimes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "find_spec", lambda name: None)
-    result = CliRunner().invoke(cli, ["benchmark", "--customers", "500"])
+    monkeypatch.setattr(value_models, "find_spec", lambda name: None)
+    result = CliRunner().invoke(cli, ["benchmark", "clv", "--customers", "500"])
     assert result.exit_code == 0, result.output
     assert "lifetimes is not installed; it comes with requirements-dev.lock." in result.stdout
     assert "Tenure, cells" in result.stdout
