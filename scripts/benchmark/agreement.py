@@ -21,7 +21,7 @@ QUESTIONS: dict[str, tuple[str, str]] = {
         """
         select customer_id, order_count, order_day_count, gross_revenue, discount_amount, net_revenue,
             first_order_on, last_order_on, cohort_month
-        from published.marts.fct_customer_lifetime_value
+        from build.marts.fct_customer_lifetime_value
         """,
     ),
     "cohorts": (
@@ -33,7 +33,7 @@ QUESTIONS: dict[str, tuple[str, str]] = {
         """
         select cohort_month, months_since_first, segment_type, segment_value, cohort_size, active_customers,
             order_count, net_revenue
-        from published.marts.fct_cohort_retention
+        from build.marts.fct_cohort_retention
         where active_customers > 0 or net_revenue <> 0
         """,
     ),
@@ -45,7 +45,7 @@ QUESTIONS: dict[str, tuple[str, str]] = {
         """
         select period_type, period_start, segment_type, segment_value, starting_customers, ending_customers,
             retained_customers
-        from published.marts.fct_customer_retention_rate
+        from build.marts.fct_customer_retention_rate
         where starting_customers > 0 or ending_customers > 0
         """,
     ),
@@ -57,18 +57,18 @@ QUESTIONS: dict[str, tuple[str, str]] = {
         """
         select period_type, period_start, segment_type, segment_value, decile, customers, gross_revenue,
             net_revenue
-        from published.marts.fct_revenue_concentration
+        from build.marts.fct_revenue_concentration
         where customers > 0
         """,
     ),
     "spells": (
         """
         select customer_id, count(*) from floor.spells
-        where active_until <= (select max(as_of_date) from published.marts.dim_months)
+        where active_until <= (select max(as_of_date) from build.marts.dim_months)
         group by customer_id
         """,
         """
-        select customer_id, count(*) from published.marts.fct_churn_events group by customer_id
+        select customer_id, count(*) from build.marts.fct_churn_events group by customer_id
         """,
     ),
 }
@@ -94,7 +94,8 @@ def compare(floor: Path, published: Path, *, has_relationships: bool = False) ->
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
         connection.execute(f"attach {literal(str(floor))} as floor (read_only)")
-        connection.execute(f"attach {literal(str(published))} as published (read_only)")
+        # By this name, so that the views of a build file find what they are made of.
+        connection.execute(f"attach {literal(str(published))} as build (read_only)")
         for question, (ours, theirs) in QUESTIONS.items():
             if has_relationships and question in ONLY_ORDERS:
                 continue
