@@ -1,7 +1,7 @@
 """Holds the marts of the demo company against what was planted in it: `demo-data --check`.
 
-Each comparison is one query over the build file (attached as `warehouse`) and the files under `truth/`. It
-gives rows of: what is compared, what was planted, what the warehouse says, by how much they differ, and by
+Each comparison is one query over the build file (attached as `build`, as its views name it) and the files
+under `truth/`. It gives rows of: what is compared, what was planted, what the warehouse says, by how much they differ, and by
 how much they may; the reason stands above the query.
 """
 
@@ -43,13 +43,13 @@ with mrr as (
     select truth.month, truth.subscribers, truth.closing_mrr as planted, built.closing_mrr as found,
         built.closing_customers
     from truth.mrr as truth
-    left join warehouse.marts.rpt_subscription_retention as built
+    left join build.marts.rpt_subscription_retention as built
         on truth.month = built.month and built.segment_type = 'all'
 ),
 placed as (
     select ordered_month as month, count(*) filter (is_counted) as orders,
         sum(gross_amount) filter (is_booked) as gross_revenue
-    from warehouse.marts.fct_orders group by ordered_month
+    from build.marts.fct_orders group by ordered_month
 ),
 revenue as (
     select truth.*, coalesce(placed.orders, 0) as found_orders,
@@ -57,7 +57,7 @@ revenue as (
         base.net_revenue + base.guest_net_revenue as found_net
     from truth.orders_by_month as truth
     left join placed using (month)
-    left join warehouse.marts.fct_customer_base as base
+    left join build.marts.fct_customer_base as base
         on truth.month = base.month and base.segment_type = 'all'
 ),
 compared as (
@@ -91,7 +91,7 @@ from worst where rank = 1 order by place"""
 _CUSTOMERS = """
 with found as (
     select customer_id, is_customer, first_plan is null and order_day_count = 1 and not is_active as vanished
-    from warehouse.marts.dim_customers
+    from build.marts.dim_customers
 ),
 sets as (
     select 1 as place, 'customers' as name, planted.customer_id as planted, found.customer_id as found
@@ -113,7 +113,7 @@ from sets group by place, name order by place"""
 # planted, that no use came after the first days.
 _VANISHED = """
 with settings as (
-    select as_of_date, active_window_days, onboarding_days from warehouse.intermediate.int_settings
+    select as_of_date, active_window_days, onboarding_days from build.intermediate.int_settings
 ),
 newcomers as (
     select vanished.customer_id, vanished.kind, as_of_date - last_active_on as silent_days,
@@ -121,7 +121,7 @@ newcomers as (
         uses.customer_id is not null as has_used
     from truth.vanished as vanished
     cross join settings
-    left join (select distinct customer_id from warehouse.staging.stg_usage_events) as uses
+    left join (select distinct customer_id from build.staging.stg_usage_events) as uses
         on vanished.customer_id = uses.customer_id
     where not exists (
         from truth.churned
@@ -146,7 +146,7 @@ gone_soon as (
 ),
 found as (
     select max_by(started_then_vanished_customers, month) as number
-    from warehouse.marts.fct_customer_base where segment_type = 'all'
+    from build.marts.fct_customer_base where segment_type = 'all'
 )
 select 'vanished after one order or the first days of use', planted.number, found.number,
     found.number - planted.number, planted.unsure + gone_soon.number
@@ -160,7 +160,7 @@ with answers as (
         count(*) filter (nps_category = 'detractor') as detractors,
         count(*) filter (not is_counted) as unscored,
         count(*) filter (is_counted and customer_id is null) as anonymous
-    from warehouse.marts.fct_nps_responses group by survey
+    from build.marts.fct_nps_responses group by survey
 ),
 counted as (
     select truth.survey, kind, planted, found
@@ -175,7 +175,7 @@ scores as (
         built.nps as found, answers.anonymous, built.votes
     from truth.nps as truth
     left join answers using (survey)
-    left join warehouse.marts.fct_nps_scores as built
+    left join build.marts.fct_nps_scores as built
         on truth.survey = built.survey and built.period_type = 'all' and built.segment_type = 'all'
     where truth.votes = 'latest_per_customer'
 )
@@ -197,13 +197,13 @@ _CHURN = """
 with planted as (
     select customer_id, ended_on, cancel_type, coalesce(stated_reason, '') as stated_reason,
         reactivated_on <= as_of_date as returned
-    from truth.churned cross join warehouse.intermediate.int_settings
+    from truth.churned cross join build.intermediate.int_settings
     where ended_on <= as_of_date and coalesce(reactivated_on <> ended_on, true)
 ),
 found as (
     select customer_id, churned_on, churn_type, coalesce(stated_reason, '') as stated_reason, reason,
         is_reactivated
-    from warehouse.marts.fct_churn_events where basis = 'subscription'
+    from build.marts.fct_churn_events where basis = 'subscription'
 ),
 departures as (
     select 'departures, by customer and day' as name, count(planted.customer_id) as planted,
@@ -246,7 +246,7 @@ with judged as (
         (planted.engagement = 'fading')::int as planted,
         (found.engagement_trend in ('declining', 'silent'))::int as found
     from truth.churned as planted
-    inner join warehouse.marts.fct_churn_events as found
+    inner join build.marts.fct_churn_events as found
         on planted.customer_id = found.customer_id and planted.ended_on = found.churned_on
     -- Who was there too briefly has no usual level to fade from.
     where planted.engagement <> 'vanished' and found.engagement_trend <> 'unknown'
@@ -266,7 +266,7 @@ planted as (
 planted_themes as (select distinct response_id, theme from planted where theme <> 'none'),
 found as (
     select comment_id as response_id, theme
-    from warehouse.intermediate.int_comment_themes
+    from build.intermediate.int_comment_themes
     -- Other themes (ease of use, praise) were not planted, but are often there as well.
     where comment_type = 'survey' and theme in (select theme from themes)
         and comment_id in (select response_id from truth.response_themes)
@@ -316,7 +316,7 @@ def compare(database: Path, truth: Path) -> list[Finding]:
         )
     until = date.fromisoformat(json.loads((truth / "facts.json").read_text(encoding="utf-8"))["until"])
     with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(str(database))} as warehouse (read_only)")
+        connection.execute(f"attach {literal(str(database))} as build (read_only)")
         try:
             _same_data(connection, until, database, truth)
             connection.execute("create schema truth")
@@ -336,13 +336,13 @@ def compare(database: Path, truth: Path) -> list[Finding]:
 
 def _same_data(connection: duckdb.DuckDBPyConnection, until: date, database: Path, truth: Path) -> None:
     """A warehouse of other data differs in everything: say that, not thirty times something else."""
-    sources = connection.execute("select distinct source_name from warehouse.raw.loads").fetchall()
+    sources = connection.execute("select distinct source_name from build.raw.loads").fetchall()
     if sources != [("demo",)]:
         raise ConfigurationError(
             f"{database} holds {', '.join(name for (name,) in sources) or 'nothing'}, not the demo company: "
             "set TENURE_WAREHOUSE to the warehouse of the demo."
         )
-    (as_of,) = connection.execute("select as_of_date from warehouse.intermediate.int_settings").fetchone()
+    (as_of,) = connection.execute("select as_of_date from build.intermediate.int_settings").fetchone()
     if as_of != until:
         raise ConfigurationError(
             f"The marts in {database} know the days until {as_of}, the truth in {truth} is that of {until}: "

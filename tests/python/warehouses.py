@@ -93,31 +93,29 @@ def mart_differences(one: Path, other: Path, schema: str = "marts") -> dict[str,
 
     Tables that only one of them has count as a difference of -1.
     """
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{one}' as one (read_only)")
-        connection.execute(f"attach '{other}' as other (read_only)")
-        names = {
-            database: {
-                row[0]
-                for row in connection.execute(
-                    "select table_name from duckdb_tables() where database_name = ? and schema_name = ?",
-                    [database, schema],
-                ).fetchall()
+    # Each file by itself: the views of a build file name it, and two of them are called the same.
+    contents = {}
+    for database, path in (("one", one), ("other", other)):
+        with duckdb.connect(str(path), read_only=True) as connection:
+            names = connection.execute(
+                "select table_name from information_schema.tables where table_schema = ?", [schema]
+            ).fetchall()
+            contents[database] = {
+                name: connection.execute(f"from {schema}.{name}").to_arrow_table() for (name,) in names
             }
-            for database in ("one", "other")
-        }
-        assert names["one"], f"no tables in {schema}"
-        differences = dict.fromkeys(names["one"] ^ names["other"], -1)
-        for name in sorted(names["one"] & names["other"]):
+    assert contents["one"], f"no tables in {schema}"
+    differences = dict.fromkeys(contents["one"].keys() ^ contents["other"].keys(), -1)
+    with duckdb.connect() as connection:
+        for name in sorted(contents["one"].keys() & contents["other"].keys()):
+            connection.register("one", contents["one"][name])
+            connection.register("other", contents["other"][name])
             (count,) = connection.execute(
-                f"""
+                """
                 select count(*) from (
-                    (from one.{schema}.{name} except all from other.{schema}.{name})
-                    union all
-                    (from other.{schema}.{name} except all from one.{schema}.{name})
+                    (from one except all from other) union all (from other except all from one)
                 )
                 """
             ).fetchone()
             if count:
                 differences[name] = count
-        return differences
+    return differences

@@ -14,7 +14,6 @@ import duckdb
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from warehouses import Warehouse
 
 from scripts.benchmark import agreement, command, floor, goals, measuring, nights, process_tree, report
 from scripts.benchmark.company import BLOCK, CHANNELS, SECONDS_PER_DAY, Block, Company, blocks, draw_block
@@ -26,6 +25,7 @@ from scripts.core.progress import LOGGER
 from scripts.core.settings import PROJECT_ROOT, Settings
 from scripts.nightly import RunRecord
 from scripts.prediction import bg_nbd
+from tests.python.warehouses import Warehouse
 
 COMPANY = Company(BLOCK, seed=3, has_relationships=True)
 
