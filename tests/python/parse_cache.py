@@ -54,7 +54,8 @@ def _connection_hash(warehouse: str) -> str:
     profile = yaml.safe_load((PROJECT_ROOT / "profiles.yml").read_text(encoding="utf-8"))["tenure"]
     output = profile["outputs"][profile["target"]]
     output["path"] = f"{warehouse}/build.duckdb"
-    output["settings"] |= {"memory_limit": memory_limit(), "temp_directory": f"{warehouse}/.scratch"}
+    output["settings"] |= {"memory_limit": memory_limit()}
+    output["config_options"] |= {"temp_directory": f"{warehouse}/.scratch"}
     output.pop("threads")
     output.pop("type")
     credentials = DuckDBCredentials.from_dict(output)
