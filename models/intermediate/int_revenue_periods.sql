@@ -1,5 +1,5 @@
--- Grain: one row per period (month, quarter, year, all) in which a customer brought anything: a fingerprint of what each
--- of them brought, by which int_revenue_deciles tells which periods have to be ranked again. Most never change.
+-- Grain: one row per period (month, quarter, year, all) in which a customer brought anything: a fingerprint of what
+-- each of them brought, by which int_revenue_deciles tells which periods have to be ranked again. Most never change.
 
 with customer_months as (
     select *

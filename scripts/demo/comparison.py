@@ -1,8 +1,8 @@
 """Holds the marts of the demo company against what was planted in it: `demo-data --check`.
 
 Each comparison is one query over the build file (attached as `build`, as its views name it) and the files
-under `truth/`. It gives rows of: what is compared, what was planted, what the warehouse says, by how much they differ, and by
-how much they may; the reason stands above the query.
+under `truth/`. It gives rows of: what is compared, what was planted, what the warehouse says, by how much
+they differ, and by how much they may; the reason stands above the query.
 """
 
 from __future__ import annotations

@@ -350,7 +350,7 @@ def test_a_changed_view_is_computed_anew_by_what_is_incremental(
     project = copy_project(tmp_path / "project")
     edit(
         project / "models/intermediate/int_orders_valued.sql",
-        "discount_amount > 0 as is_discounted",
+        "counted.discount_amount > 0 as is_discounted",
         "true as is_discounted",
     )
     warehouse = Warehouse(tmp_path)
