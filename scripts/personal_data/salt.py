@@ -39,7 +39,7 @@ def read_salt(settings: Settings) -> str:
             ) from error
         LOGGER.warning(
             "%s could be read by others (mode %o) and is closed now. Whoever has read it can tell which "
-            "hash belongs to an address he knows.",
+            "hash belongs to an address they know.",
             file,
             stat.S_IMODE(status.st_mode),
         )

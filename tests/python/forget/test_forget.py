@@ -1,4 +1,4 @@
-"""A customer is forgotten: nowhere a trace, all totals as before, nobody else touched, and he stays out."""
+"""A customer is forgotten: nowhere a trace, all totals as before, nobody else touched, and they stay out."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_totals_stay_to_the_cent(scenario: Scenario) -> None:
 
 @demo
 def test_nobody_else_is_touched(scenario: Scenario) -> None:
-    """All that is told of one customer by his own data is what it was; ranks among others may move."""
+    """All that is told of one customer by their own data is what it was; ranks among others may move."""
     marts = (
         "marts.fct_orders",
         "marts.fct_churn_events",
@@ -328,13 +328,13 @@ def test_kept_publications_are_made_anew(scenario: Scenario) -> None:
 
 @demo
 def test_what_is_delivered_again_stays_out(scenario: Scenario, tmp_path: Path) -> None:
-    """His rows, lines of his orders, his referrals, in changed and in new files; and with them other rows."""
+    """Their rows, lines of their orders, their referrals, in changed and new files; with them other rows."""
     warehouse = Warehouse(tmp_path)
     settings = warehouse.settings
     shutil.copytree(scenario.warehouse.settings.warehouse, settings.warehouse, symlinks=True)
     data = tmp_path / "data"
     shutil.copytree(scenario.data, data)
-    # What others write of him is known by no hash; it stays as it was redacted.
+    # What others write of them is known by no hash; it stays as it was redacted.
     (data / "surveys/responses-2026-07-01.jsonl").unlink()
     with duckdb.connect() as connection:
         # Every file differs from what was landed, so every file is landed again.
@@ -498,7 +498,7 @@ def test_an_id_that_is_also_a_number_of_other_things(company: Company) -> None:
         (32, None, "2026-01-02 00:00:00", 10.5),
         (32, None, "2026-01-03 00:00:00", 20.0),
     ]
-    # A refund stays with its order: his own, another customer's, or none.
+    # A refund stays with its order: their own, another customer's, or none.
     assert company.rows(
         "select amount::int, order_id = '7', order_id in (select order_id from raw.orders), customer_id "
         "from raw.refunds order by 1"
@@ -527,7 +527,7 @@ def test_an_id_that_is_also_a_number_of_other_things(company: Company) -> None:
 
 
 def test_versions_of_an_order_count_as_they_did(company: Company) -> None:
-    """An order that has passed to somebody else is his; one that tells no customer now is the person's."""
+    """An order that has passed to somebody else is theirs; one that tells no customer now is the person's."""
     company.orders("1,8,2026-01-02 23:30,10.50", "2,,2026-01-03 10:00,30", name="orders2.csv")
     company.land()
     remove(company, "7")
