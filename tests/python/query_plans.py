@@ -7,6 +7,7 @@ but not in what is looked for here: a join with an equality is hashed however sm
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,17 +40,17 @@ Node = dict[str, Any]
 class UnhashedJoin:
     """A join of every row with every row, and what its two sides are made of.
 
-    `sides` holds, for each of both, what its number of rows is bounded by: names of tables, and `groups of …`
-    for what was grouped; nothing where it is bounded whatever the data.
+    `sides` holds, for each of both, what its number of rows is bounded by: names of tables, and `groups by …`
+    with the columns where rows were grouped; nothing where it is bounded whatever the data.
     """
 
     operator: str
     condition: str
     sides: tuple[frozenset[str], frozenset[str]]
 
-    def small_side(self, small: Collection[str]) -> frozenset[str] | None:
-        """What the side is made of that is bounded, given what else is small; None if neither is."""
-        return min((side for side in self.sides if side <= set(small)), key=len, default=None)
+    def small_sides(self, small: Collection[str]) -> list[frozenset[str]]:
+        """The sides that are bounded, given what else is small; none, one or both."""
+        return [side for side in self.sides if side <= set(small)]
 
     def __str__(self) -> str:
         sides = " with ".join(" × ".join(sorted(side)) for side in self.sides)
@@ -125,7 +126,8 @@ def _sources(node: Node, scanned: Mapping[tuple[str, str], Node], bounded: froze
         # A recursive table scans itself while it is made: nobody knows how often.
         definition = scanned.get(_index(node) or ("", ""))
         found = _sources(definition, scanned, bounded) if definition else frozenset({name.lower()})
-        return _grouped(found) if name == "DELIM_SCAN" else found
+        # Of the values that a correlated query is asked for each is asked once.
+        return frozenset(f"distinct {label}" for label in found) if name == "DELIM_SCAN" else found
     if name == "CTE":
         return _sources(children[1], scanned, bounded)
     if not children:
@@ -135,9 +137,28 @@ def _sources(node: Node, scanned: Mapping[tuple[str, str], Node], bounded: froze
     if name == "HASH_JOIN" and kind is not None:
         return _sources(children[kind], scanned, bounded)
     found = frozenset().union(*(_sources(child, scanned, bounded) for child in children))
-    return _grouped(found) if name in _GROUPING else found
+    return frozenset({f"groups by {_groups(node)}"}) if name in _GROUPING and found else found
 
 
-def _grouped(sources: frozenset[str]) -> frozenset[str]:
-    parts = {part for label in sources for part in label.removeprefix("groups of ").split(" and ")}
-    return frozenset({"groups of " + " and ".join(sorted(parts))} if parts else ())
+def _groups(node: Node) -> str:
+    """The columns by which a node groups, as the projection below it names them."""
+    names = [_column(node["children"][0], group) for group in _listed(node["extra_info"].get("Groups"))]
+    return ", ".join(sorted(names))
+
+
+def _column(node: Node, name: str) -> str:
+    """What `#2` stands for: the third column of the node, or of what it passes on."""
+    place = re.search(r"#(\d+)", name)
+    if place is None:
+        return name
+    columns = _listed(node["extra_info"].get("Projections"))
+    if int(place[1]) < len(columns) and node["children"]:
+        return _column(node["children"][0], columns[int(place[1])])
+    return columns[int(place[1])] if int(place[1]) < len(columns) else name
+
+
+def _listed(told: str | list[str] | None) -> list[str]:
+    """DuckDB tells one thing as it is and several as a list."""
+    if told is None:
+        return []
+    return [told] if isinstance(told, str) else told
