@@ -82,7 +82,7 @@ def run_measured(
 
         def watch() -> None:
             while not ended.is_set():
-                samples.append(Sample(time.time(), usage_of(process.pid)))
+                samples.append(Sample(time.time(), _no_less(samples, usage_of(process.pid))))
                 ended.wait(INTERVAL)
 
         lines: list[str] = []
@@ -119,6 +119,18 @@ def run_measured(
     )
 
 
+def _no_less(samples: Sequence[Sample], usage: Usage) -> Usage:
+    """The usage, with no less used than before: what has just ended is for a moment in nobody's account."""
+    if not samples:
+        return usage
+    former = samples[-1].usage
+    return Usage(
+        max(usage.cpu_seconds, former.cpu_seconds),
+        usage.memory_bytes,
+        max(usage.written_bytes, former.written_bytes),
+    )
+
+
 def _used_by_children() -> float:
     """Processor seconds of all children that were waited for, and of theirs."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -136,10 +148,9 @@ def used_between(samples: Sequence[Sample], begin: float, end: float) -> dict[st
     around = [*earlier, *inside, *later]
     if not around:
         return {"cpu_seconds": None, "peak_bytes": None, "written_bytes": None}
-    # A child that has just ended is for a moment in nobody's account.
     first, last = around[0].usage, around[-1].usage
     return {
-        "cpu_seconds": round(max(0.0, last.cpu_seconds - first.cpu_seconds), 3),
+        "cpu_seconds": round(last.cpu_seconds - first.cpu_seconds, 3),
         "peak_bytes": max(sample.usage.memory_bytes for sample in inside or around),
-        "written_bytes": max(0, last.written_bytes - first.written_bytes),
+        "written_bytes": last.written_bytes - first.written_bytes,
     }

@@ -126,7 +126,7 @@ def _shared(samples: list[Sample], spans: dict[str, tuple[float, float]]) -> dic
     parts = dict.fromkeys(spans, 0.0)
     ordered = sorted(spans.items(), key=lambda item: item[1][0])
     for former, present in pairwise(samples):
-        used = max(0.0, present.usage.cpu_seconds - former.usage.cpu_seconds)
+        used = present.usage.cpu_seconds - former.usage.cpu_seconds
         overlaps = {}
         for name, (begin, end) in ordered:
             if begin > present.at:

@@ -352,6 +352,16 @@ def test_memory_and_processor_of_all_that_a_command_starts_are_measured() -> Non
     assert measured.peak_bytes is not None
     assert measured.peak_bytes > 150_000_000
     assert measured.cpu_seconds > 0.05
+    # Also when it has ended, and is in nobody's account any more.
+    used = [sample.usage.cpu_seconds for sample in measured.samples]
+    assert used == sorted(used)
+
+
+def test_what_was_used_is_not_given_back() -> None:
+    """The last look at a process tree may find it gone."""
+    samples = [measuring.Sample(1.0, Usage(5.0, 100, 70))]
+    assert measuring._no_less(samples, Usage()) == Usage(5.0, 0, 70)
+    assert measuring._no_less(samples, Usage(6.0, 50, 80)) == Usage(6.0, 50, 80)
 
 
 def test_where_nobody_can_tell_memory_is_not_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
