@@ -61,7 +61,8 @@ def run_measured(
 ) -> Measured:
     """Run `command` in `folder` to its end.
 
-    `on_message` gets each line of its stderr when it comes. Nothing is raised for an exit code.
+    `on_message` gets each line of its stderr when it comes; what it raises is raised when the command has
+    ended. Nothing is raised for an exit code.
     """
     samples: list[Sample] = []
     ended = threading.Event()
@@ -86,12 +87,18 @@ def run_measured(
                 ended.wait(INTERVAL)
 
         lines: list[str] = []
+        failed: list[Exception] = []
 
         def listen() -> None:
             for line in process.stderr or ():
                 lines.append(line)
                 show_live(f"  {line.strip()}")
-                on_message(line.rstrip())
+                if not failed:
+                    try:
+                        on_message(line.rstrip())
+                    except Exception as error:
+                        # The lines must be read on, or the command waits for us.
+                        failed.append(error)
 
         threads = [threading.Thread(target=listen), *([threading.Thread(target=watch)] if is_watched else ())]
         for thread in threads:
@@ -107,6 +114,8 @@ def run_measured(
             for thread in threads:
                 thread.join()
             show_live("")
+    if failed:
+        raise failed[0]
     return Measured(
         exit_code=exit_code,
         seconds=time.perf_counter() - started,

@@ -21,6 +21,7 @@ from scripts.core.errors import CheckFailedError
 from scripts.core.settings import Settings
 
 _STEP_STARTED = re.compile(r"\b(land|build|validate|publish): started$")
+_REFERENCE = re.compile(r"""\bref\(['"](\w+)['"]\)""")
 _BUILD_DONE = re.compile(r"\bbuild: done in ")
 
 
@@ -31,14 +32,6 @@ class Night:
     total: dict[str, Any]
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def node_seconds(self, *kinds: str) -> float:
-        """Seconds of all nodes of these kinds (`model`, `test`, `seed`); several run at once."""
-        return sum(node["seconds"] for name, node in self.nodes.items() if name.split(".")[0] in kinds)
-
-    def seconds_of(self, models: tuple[str, ...]) -> float:
-        """Seconds of the models of these names that there are."""
-        return sum(self.nodes.get(f"model.{name}", {"seconds": 0.0})["seconds"] for name in models)
 
 
 def run_night(settings: Settings, source: str, data: Path) -> Night:
@@ -94,7 +87,7 @@ def _rows(record: dict[str, Any]) -> dict[str, int]:
 
 
 def _nodes(settings: Settings, results: dict[str, Any], samples: list[Sample]) -> dict[str, dict[str, Any]]:
-    """Seconds and rows of each node, and its part of the processor.
+    """Seconds and rows of each node, its part of the processor, and what it is made from.
 
     dbt runs two nodes at a time in one process: what it uses at a moment is shared among those that run then.
     `peak_bytes` is that of the whole tree while the node ran.
@@ -107,6 +100,7 @@ def _nodes(settings: Settings, results: dict[str, Any], samples: list[Sample]) -
             continue
         begin, end = (_moment(executed[0][key]) for key in ("started_at", "completed_at"))
         spans[f"{kind}.{name}"] = (begin, end, result["execution_time"])
+    parents = _parents(settings.project_root)
     tables = _table_rows(settings)
     shared = _shared(samples, {name: (begin, end) for name, (begin, end, _) in spans.items()})
     nodes = {}
@@ -117,8 +111,22 @@ def _nodes(settings: Settings, results: dict[str, Any], samples: list[Sample]) -
             "rows": tables.get(name.split(".")[1]) if name.startswith(("model", "seed")) else None,
             "cpu_seconds": round(shared[name], 3) if samples else None,
             "peak_bytes": used["peak_bytes"],
+            "parents": parents.get(name, []),
         }
     return nodes
+
+
+def _parents(project_root: Path) -> dict[str, list[str]]:
+    """What each model refers to in its own file, both as `model.fct_orders`; a night keeps no manifest."""
+    texts = {
+        path.stem: path.read_text(encoding="utf-8")
+        for path in (project_root / "models").rglob("*")
+        if path.suffix in (".sql", ".py")
+    }
+    return {
+        f"model.{name}": [f"model.{parent}" for parent in _REFERENCE.findall(text)]
+        for name, text in texts.items()
+    }
 
 
 def _shared(samples: list[Sample], spans: dict[str, tuple[float, float]]) -> dict[str, float]:

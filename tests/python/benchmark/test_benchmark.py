@@ -235,6 +235,24 @@ def _result(seconds: float, **more: Any) -> dict[str, Any]:
     return result
 
 
+def test_what_a_mart_is_made_from_is_counted_once() -> None:
+    parents = {"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": [], "unasked": ["d"]}
+    nodes = {
+        f"model.{name}": {"seconds": 1.0, "parents": [f"model.{one}" for one in known] + ["seed.rules"]}
+        for name, known in parents.items()
+    }
+    assert goals._made_from(nodes, ("a", "nosuch")) == {"model.a", "model.b", "model.c", "model.d"}
+
+
+def test_the_models_behind_the_answers_of_pandas_exist() -> None:
+    """A model that is renamed would make the ratio better than it is."""
+    parents = nights._parents(PROJECT_ROOT)
+    nodes = {name: {"parents": known} for name, known in parents.items()}
+    found = goals._made_from(nodes, goals.PANDAS_MODELS)
+    assert {f"model.{name}" for name in goals.PANDAS_MODELS} < found
+    assert {"model.stg_orders", "model.int_customer_days", "model.int_customer_spells"} < found
+
+
 FLOOR = {
     "steps": {"scan": {"seconds": 1.0, "cpu_seconds": 1.5}},
     **{"seconds": 4.0, "cpu_seconds": 5.0, "peak_bytes": 2**20, "written_bytes": 0},
@@ -362,6 +380,20 @@ def test_what_was_used_is_not_given_back() -> None:
     samples = [measuring.Sample(1.0, Usage(5.0, 100, 70))]
     assert measuring._no_less(samples, Usage()) == Usage(5.0, 0, 70)
     assert measuring._no_less(samples, Usage(6.0, 50, 80)) == Usage(6.0, 50, 80)
+
+
+def test_what_goes_wrong_with_a_message_is_not_lost(tmp_path: Path) -> None:
+    """It is told when the command has ended, not before: nobody would read what it writes."""
+    many = "import sys; [print('word', file=sys.stderr) for _ in range(100_000)]; open('ended', 'w')"
+
+    def refuse(line: str) -> None:
+        raise KeyError(line)
+
+    with pytest.raises(KeyError, match="word"):
+        measuring.run_measured(
+            [sys.executable, "-c", many], folder=tmp_path, environment={}, on_message=refuse
+        )
+    assert (tmp_path / "ended").exists()
 
 
 def test_where_nobody_can_tell_memory_is_not_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
