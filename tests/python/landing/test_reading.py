@@ -612,6 +612,10 @@ tables:
 """
 
 
+# They make and drop one schema of one server: two workers would take it from each other.
+one_server = pytest.mark.xdist_group("postgres")
+
+
 @pytest.fixture
 def postgres(monkeypatch):
     uri = os.environ.get("TENURE_TEST_POSTGRES_URL")
@@ -637,6 +641,7 @@ def postgres(monkeypatch):
         cursor.execute("drop schema tenure_test cascade")
 
 
+@one_server
 def test_postgres(company, postgres):
     company.adapter(POSTGRES)
     result = company.land()
@@ -672,6 +677,7 @@ def test_postgres(company, postgres):
     fails(company, "postgres:tenure_test.Or ders: has no rows, and had 2")
 
 
+@one_server
 def test_postgres_mistakes(company, postgres, monkeypatch):
     company.adapter(POSTGRES.replace("Or ders", "Orders"))
     fails(company, "no such relation", "did you mean tenure_test.Or ders?")
