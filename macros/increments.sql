@@ -214,29 +214,6 @@
 {%- endmacro %}
 
 {#-
-    Customers by the month: a select of `customer_id` and `computed_from`, the first month to compute of each customer of a
-    relation. `first_month` is the column with the first month of a customer.
--#}
-{% macro months_to_compute(relation, first_month) -%}
-    {%- set touched = touched_customers() -%}
-    {%- set since = open_since() -%}
-    select
-        customers.customer_id,
-        {%- if is_incremental() %}
-            case
-                when touched.customer_id is not null then customers.{{ first_month }}
-                else greatest(customers.{{ first_month }}, {{ since }})
-            end as computed_from
-        {%- else %}
-            customers.{{ first_month }} as computed_from
-        {%- endif %}
-    from {{ relation }} as customers
-    {%- if is_incremental() %}
-        left join ({{ touched }}) as touched on customers.customer_id = touched.customer_id
-    {%- endif %}
-{%- endmacro %}
-
-{#-
     Orders: those of the customers to compute again, and all guests'. Nobody is touched with a guest's order, and who was a
     guest's order may have become a customer's.
 -#}
