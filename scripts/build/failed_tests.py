@@ -7,7 +7,6 @@ nothing of what people wrote.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import duckdb
 
 from scripts.core.sql import identifier
+from scripts.personal_data.patterns import without_addresses
 
 # Of how many rows a message shows the keys, for each rule.
 SHOWN_ROWS = 5
@@ -24,8 +24,6 @@ SHOWN_CHARACTERS = 200
 
 # The column in which the test `holds` names the rules a row breaks, a line each.
 BROKEN_RULES = "broken_rules"
-
-_EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
 
 
 def key_columns(node: Mapping[str, Any]) -> tuple[str, ...]:
@@ -112,11 +110,11 @@ def printable(value: Any) -> str:
     """A value as a message shows it: on one line, short, without control characters and e-mail addresses.
 
     >>> printable("a\\nb\\x1b[31m"), printable(None), printable("ann@example.com")
-    ('a\\\\nb\\\\x1b[31m', 'null', '(e-mail)')
+    ('a\\\\nb\\\\x1b[31m', 'null', '[e-mail]')
     """
     if value is None:
         return "null"
-    text = _EMAIL.sub("(e-mail)", str(value))
+    text = without_addresses(str(value))
     text = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text

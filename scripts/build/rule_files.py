@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from scripts.core.errors import ConfigurationError
-from scripts.landing.adapters import nearest
+from scripts.core.text import nearest
 
 # How many mistakes a message lists.
 LISTED_MISTAKES = 10

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
@@ -12,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from scripts.core.progress import LOGGER
 from scripts.core.settings import Settings
 
 
@@ -50,6 +54,80 @@ def run_order(run_id: str) -> tuple[str, int]:
 def record_file(settings: Settings, run_id: str) -> Path:
     """Where the record of a run lies."""
     return settings.runs / f"{run_id}.json"
+
+
+class RunRecord:
+    """What a run did, kept on disk from its first moment: a killed run leaves one that says `running`.
+
+    The next run makes `died` of that, see `scripts/core/cleanup.py`.
+    """
+
+    def __init__(self, settings: Settings, run_id: str, **given: Any) -> None:
+        self._file = record_file(settings, run_id)
+        self.content: dict[str, Any] = {
+            "run_id": run_id,
+            "status": "running",
+            "exit_code": None,
+            "started_at": _now(),
+            "ended_at": None,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            **given,
+            "steps": [],
+            "publication": None,
+            "error": None,
+        }
+        self.save()
+
+    def save(self) -> None:
+        """Write the record in one step. On a full disk the run goes on without: it has to clean up."""
+        try:
+            write_json(self._file, self.content)
+        except OSError as error:
+            LOGGER.warning("The record %s cannot be written: %s", self._file, error)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time a step; the block puts its `counts` into what it is given."""
+        entry: dict[str, Any] = {"step": name, "status": "running", "seconds": None, "counts": {}}
+        self.content["steps"].append(entry)
+        self.save()
+        LOGGER.info("%s: started", name)
+        started = time.monotonic()
+        try:
+            yield entry
+            if entry["status"] == "running":
+                entry["status"] = "ok"
+        except BaseException as error:
+            entry["status"] = "failed"
+            # What a check found up to its failure is worth as much as what it found in a good night.
+            entry["counts"] = entry["counts"] or counts_of(getattr(error, "result", None))
+            raise
+        finally:
+            entry["seconds"] = round(time.monotonic() - started, 3)
+            self.save()
+        LOGGER.info("%s: done in %.1f s", name, entry["seconds"])
+
+    def skip(self, *names: str) -> None:
+        """Note steps that were not needed."""
+        for name in names:
+            self.content["steps"].append({"step": name, "status": "skipped", "seconds": 0, "counts": {}})
+
+    def end(self, status: str, exit_code: int, error: BaseException | None = None) -> None:
+        """Close the record."""
+        if error is not None:
+            self.content["error"] = {"type": type(error).__name__, "message": str(error)}
+        self.content |= {"status": status, "exit_code": exit_code, "ended_at": _now()}
+        self.save()
+
+
+def counts_of(result: Any) -> dict[str, Any]:
+    """A step's result as plain data for the record; nothing for a step without a result."""
+    if hasattr(result, "to_dict"):
+        return result.to_dict()
+    if not dataclasses.is_dataclass(result) or isinstance(result, type):
+        return {}
+    return dataclasses.asdict(result)
 
 
 def write_json(target: Path, content: Any) -> None:
@@ -106,3 +184,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (Decimal, Path)):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no place in a record: {value!r}")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

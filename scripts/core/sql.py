@@ -1,6 +1,11 @@
-"""Quoting for the SQL that scripts assemble. Names and values from outside go through here, all of them."""
+"""Quoting for the SQL that scripts assemble, and what DuckDB says of SQL that fails.
+
+Names and values from outside go through here, all of them.
+"""
 
 from __future__ import annotations
+
+import re
 
 
 def identifier(name: str) -> str:
@@ -19,3 +24,9 @@ def literal(value: str) -> str:
     "'it''s'"
     """
     return "'" + value.replace("'", "''") + "'"
+
+
+def error_line(error: Exception) -> str:
+    """The first line of a DuckDB message, without the name of its class."""
+    line = str(error).strip().split("\n")[0]
+    return re.sub(r"^[A-Za-z ]+ Error: ", "", line)

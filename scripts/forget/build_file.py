@@ -10,11 +10,11 @@ import duckdb
 
 from scripts.build.dbt_runner import build, refresh_data_quality, start_dbt
 from scripts.core.databases import BUILD_STORAGE_VERSION, open_database
+from scripts.core.dbt_project import project_variables
 from scripts.core.errors import CheckFailedError, ConfigurationError, TenureError
 from scripts.core.runs import new_run_id, sync
 from scripts.core.settings import Settings
 from scripts.core.sql import literal
-from scripts.landing.adapters import project_variables
 from scripts.publication.fingerprint import compute_fingerprint
 from scripts.publication.publications import list_publications, publish
 

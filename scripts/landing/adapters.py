@@ -7,33 +7,28 @@ line, the key, and the nearest valid name. The SQL is only parsed here; `scripts
 from __future__ import annotations
 
 import codecs
-import difflib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import yaml
 
 from scripts.contract.quality_limits import DRIFT_NAMES, FRESHNESS_NAMES, Freshness, QualityLimits
 from scripts.contract.raw_tables import CURRENCIES, TABLES, Kind, Table
+from scripts.core.dbt_project import project_variables
 from scripts.core.errors import ConfigurationError
 from scripts.core.settings import Settings
+from scripts.core.text import nearest
+from scripts.landing.formats.format import Format
+from scripts.landing.formats.registry import FORMATS, FORMATS_WITH_OPTIONS, format_by_extension
+from scripts.landing.yaml_nodes import Node, Sql
 
-FORMATS = ("csv", "parquet", "jsonl", "lines")
-_FORMAT_OF_EXTENSION = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-}
 DEFAULT_MAX_REJECT_SHARE = 0.05
 DEFAULT_EARLIEST_DATE = date(1990, 1, 1)
 DEFAULT_MAX_DAYS_AHEAD = 1
@@ -44,47 +39,33 @@ _MOST_MINUTES = 7 * 24 * 60
 
 
 @dataclass(frozen=True)
-class Sql:
-    """A piece of SQL from an adapter and the line it stands on (1-based)."""
-
-    text: str
-    line: int
-
-
-@dataclass(frozen=True)
-class CsvOptions:
-    """How a CSV file is written. `delimiter` None: by the first line. `columns`: names without header."""
-
-    delimiter: str | None = None
-    quote: str = '"'
-    header: bool = True
-    columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Files:
-    """Files of one kind; `patterns` are globs relative to the data folder. `format` None: by extension."""
+    """Files of one kind; `patterns` are globs relative to the data folder. `format` None: by extension.
+
+    `options` are what the adapter says of formats, by the name of the format.
+    """
 
     patterns: tuple[str, ...]
     optional: bool = False
     format: str | None = None
     encoding: str = "utf-8"
-    csv: CsvOptions = field(default_factory=CsvOptions)
+    options: tuple[tuple[str, Hashable], ...] = ()
 
-    def format_of(self, file: str) -> str:
+    def format_of(self, file: str) -> Format:
         """The format of one file; ConfigurationError if neither the adapter nor the extension tells."""
         if self.format:
-            return self.format
-        suffixes = [suffix.lower() for suffix in PurePosixPath(file).suffixes]
-        if suffixes and suffixes[-1] == ".gz":
-            suffixes.pop()
-        found = _FORMAT_OF_EXTENSION.get(suffixes[-1]) if suffixes else None
+            return FORMATS[self.format]
+        found = format_by_extension(file)
         if found is None:
             raise ConfigurationError(
                 f"{file}: the extension does not tell the format; give the table `format:` "
                 f"(one of {', '.join(FORMATS)})."
             )
         return found
+
+    def options_of(self, file_format: Format) -> Hashable:
+        """What the adapter says of a format, or that format's defaults."""
+        return dict(self.options).get(file_format.name, file_format.default_options)
 
 
 @dataclass(frozen=True)
@@ -139,23 +120,6 @@ class Adapter:
         return tuple(table for name, table in TABLES.items() if name in named)
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
-    """A hint with the names most like `name`: `; did you mean a or b?`, or the whole list if nothing is near.
-
-    >>> nearest("custmer_id", ["customer_id", "order_id"])
-    '; did you mean customer_id?'
-    """
-    names = list(dict.fromkeys(known))
-    by_folded = {known_name.casefold(): known_name for known_name in names}
-    close = difflib.get_close_matches(name.casefold(), list(by_folded), n=count, cutoff=0.6)
-    if close:
-        return f"; did you mean {' or '.join(by_folded[key] for key in close)}?"
-    if not names:
-        return "; there are none"
-    shown = names[:20]
-    return f"; known: {', '.join(shown)}" + (", …" if len(names) > len(shown) else "")
-
-
 def adapter_path(source: str, settings: Settings) -> Path:
     """The file of an adapter: `demo` is `sources/demo.yml`; what ends in .yml or has a slash is a path."""
     if source.endswith((".yml", ".yaml")) or "/" in source or "\\" in source:
@@ -171,12 +135,6 @@ def adapter_path(source: str, settings: Settings) -> Path:
         names = sorted(file.stem for file in folder.glob("*.yml"))
         raise ConfigurationError(f"No adapter {source!r} in {folder}{nearest(source, names)}")
     return path
-
-
-def project_variables(settings: Settings) -> dict[str, Any]:
-    """The dbt vars the project declares, with their defaults."""
-    declared = yaml.safe_load((settings.project_root / "dbt_project.yml").read_text(encoding="utf-8"))
-    return declared.get("vars") or {}
 
 
 def load_adapter(source: str, settings: Settings) -> Adapter:
@@ -203,97 +161,7 @@ def load_adapter(source: str, settings: Settings) -> Adapter:
         raise ConfigurationError(f"{path}: is nested too deep to be an adapter.") from None
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value.strip()):
         raise ConfigurationError(f"{path}: the adapter is empty.")
-    return _adapter(_Node(path, "", root), path, project_variables(settings))
-
-
-class _Node:
-    """A YAML node that knows its file, line and key, and turns itself into checked values."""
-
-    def __init__(self, file: Path, key: str, node: yaml.Node) -> None:
-        self.file = file
-        self.key = key
-        self.node = node
-
-    @property
-    def line(self) -> int:
-        return self.node.start_mark.line + 1
-
-    def error(self, message: str) -> ConfigurationError:
-        return ConfigurationError(f"{self.file}:{self.line}: {self.key + ': ' if self.key else ''}{message}")
-
-    def entries(self, known: Iterable[str] | None = None, what: str = "key") -> dict[str, _Node]:
-        """The members of a mapping. A repeated key, or one that is not `known`, is an error."""
-        if not isinstance(self.node, yaml.MappingNode):
-            raise self.error("must be a mapping (`key: value` lines).")
-        result: dict[str, _Node] = {}
-        for key_node, value_node in self.node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise _Node(self.file, self.key, key_node).error("a key must be plain text.")
-            name = key_node.value
-            member = _Node(self.file, f"{self.key}.{name}" if self.key else name, value_node)
-            at_key = _Node(self.file, self.key, key_node)
-            if name in result:
-                raise at_key.error(f"{what} {name!r} stands here twice.")
-            if known is not None and name not in known:
-                raise at_key.error(f"unknown {what} {name!r}{nearest(name, known)}")
-            result[name] = member
-        return result
-
-    def items(self) -> list[_Node]:
-        """The members of a list; a single value counts as a list of one."""
-        if isinstance(self.node, yaml.SequenceNode):
-            return [_Node(self.file, f"{self.key}[{i}]", node) for i, node in enumerate(self.node.value)]
-        return [self]
-
-    def text(self) -> str:
-        """The scalar as it is written: `1`, `yes` and `2020-01-01` stay text."""
-        if not isinstance(self.node, yaml.ScalarNode):
-            raise self.error("must be one text.")
-        if not self.node.value.strip() or (self.node.style is None and self.node.value in ("null", "~")):
-            raise self.error("is empty.")
-        return self.node.value
-
-    def value(self) -> Any:
-        """The value as YAML understands it; None if it does not fit its tag, as 2026-02-30 is no date."""
-        try:
-            return yaml.SafeLoader("").construct_object(self.node, deep=True)
-        except (ValueError, KeyError, yaml.YAMLError):
-            return None
-
-    def typed(self, kind: type | tuple[type, ...], what: str) -> Any:
-        value = self.value() if isinstance(self.node, yaml.ScalarNode) else None
-        numbers = isinstance(value, bool) and bool not in (kind if isinstance(kind, tuple) else (kind,))
-        if not isinstance(value, kind) or numbers:
-            shown = self.node.value if isinstance(self.node, yaml.ScalarNode) else "this"
-            raise self.error(f"{shown!r} is not {what}.")
-        return value
-
-    def one_of(self, known: Iterable[str]) -> str:
-        value = self.text()
-        if value not in known:
-            raise self.error(f"{value!r} is none of {', '.join(known)}{nearest(value, known)}")
-        return value
-
-    def sql(self, template: str) -> Sql:
-        """SQL that makes `template` (with {} for it) exactly one select statement without parameters."""
-        text = self.text()
-        try:
-            statements = duckdb.extract_statements(template.format(text + "\n"))
-        except duckdb.Error as error:
-            reserved = re.fullmatch(r"\w+", text.strip())
-            hint = f". {text} is a word of SQL: write the column as '\"{text}\"'" if reserved else ""
-            raise self.error(f"not valid SQL: {first_line(error)}{hint}") from error
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise self.error("must be exactly one select statement, or an expression of one.")
-        if statements[0].named_parameters:
-            raise self.error("a mapping takes no parameters ($name or ?).")
-        return Sql(text, self.line)
-
-
-def first_line(error: Exception) -> str:
-    """The first line of a DuckDB message, without the name of its class."""
-    line = str(error).strip().split("\n")[0]
-    return re.sub(r"^[A-Za-z ]+ Error: ", "", line)
+    return _adapter(Node(path, "", root), path, project_variables(settings))
 
 
 _TOP_KEYS = (
@@ -309,17 +177,17 @@ _TOP_KEYS = (
     "max_mapping_minutes",
     "tables",
 )
-_FILE_KEYS = ("files", "format", "encoding", "csv")
+_FILE_KEYS = ("files", "format", "encoding", *FORMATS_WITH_OPTIONS)
 _TABLE_KEYS = (*_FILE_KEYS, "optional", "postgres", "join", "columns", "where", "query")
 _JOIN_KEYS = (*_FILE_KEYS, "postgres")
 
 
-def _adapter(root: _Node, path: Path, declared: dict[str, Any]) -> Adapter:
+def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
     entries = root.entries(_TOP_KEYS)
     if "tables" not in entries:
         raise root.error("`tables:` is missing: it says where each canonical table comes from.")
 
-    def read(key: str, reader: Callable[[_Node], Any], default: Any) -> Any:
+    def read(key: str, reader: Callable[[Node], Any], default: Any) -> Any:
         return reader(entries[key]) if key in entries else default
 
     variables = read("vars", lambda node: _variables(node, declared), {})
@@ -349,14 +217,14 @@ def _adapter(root: _Node, path: Path, declared: dict[str, Any]) -> Adapter:
     return Adapter(**{**adapter.__dict__, "mappings": tuple(mappings)})
 
 
-def _share(node: _Node) -> float:
+def _share(node: Node) -> float:
     value = float(node.typed((int, float), "a number"))
     if not 0 <= value <= 1:
         raise node.error(f"{value:g} is not a share between 0 and 1.")
     return value
 
 
-def _days(node: _Node) -> int:
+def _days(node: Node) -> int:
     value = node.typed(int, "a whole number of days")
     if value < 0:
         raise node.error("must not be negative.")
@@ -365,14 +233,14 @@ def _days(node: _Node) -> int:
     return value
 
 
-def _minutes(node: _Node) -> float:
+def _minutes(node: Node) -> float:
     value = float(node.typed((int, float), "a number of minutes"))
     if not 0 < value <= _MOST_MINUTES:
         raise node.error(f"{value:g} is not between 0 and {_MOST_MINUTES:,} minutes.")
     return value
 
 
-def _quality_limits(entries: dict[str, _Node]) -> QualityLimits:
+def _quality_limits(entries: dict[str, Node]) -> QualityLimits:
     """What `freshness:` and `drift:` say; what they leave out is as by default."""
     general, tables = Freshness(), {}
     if "freshness" in entries:
@@ -391,7 +259,7 @@ def _quality_limits(entries: dict[str, _Node]) -> QualityLimits:
     return QualityLimits(general, tables, **drift)
 
 
-def _freshness(node: _Node, members: dict[str, _Node], general: Freshness) -> Freshness:
+def _freshness(node: Node, members: dict[str, Node], general: Freshness) -> Freshness:
     """Limits of age in days; `never` is no limit. What a table does not say is as for all tables."""
     limits = {name: getattr(general, name) for name in FRESHNESS_NAMES}
     for name in FRESHNESS_NAMES:
@@ -403,7 +271,7 @@ def _freshness(node: _Node, members: dict[str, _Node], general: Freshness) -> Fr
     return Freshness(**limits)
 
 
-def _date(node: _Node) -> date:
+def _date(node: Node) -> date:
     value = node.value() if isinstance(node.node, yaml.ScalarNode) else None
     if isinstance(value, str):
         try:
@@ -415,7 +283,7 @@ def _date(node: _Node) -> date:
     return value
 
 
-def _variables(node: _Node, declared: dict[str, Any]) -> dict[str, str]:
+def _variables(node: Node, declared: dict[str, Any]) -> dict[str, str]:
     if isinstance(node.node, yaml.ScalarNode) and node.node.tag == "tag:yaml.org,2002:null":
         # `vars:` whose members are all commented out, as `new-source` may write it.
         return {}
@@ -425,7 +293,7 @@ def _variables(node: _Node, declared: dict[str, Any]) -> dict[str, str]:
     return result
 
 
-def _variable(name: str, node: _Node, default: Any) -> str:
+def _variable(name: str, node: Node, default: Any) -> str:
     """A var as text (lists comma-separated); its type is that of the project's default."""
     if isinstance(default, list):
         return ",".join(item.text() for item in node.items() if item.node.value != [])
@@ -448,7 +316,7 @@ def _variable(name: str, node: _Node, default: Any) -> str:
     return text
 
 
-def _mapping(table: Table, node: _Node, adapter: Adapter) -> TableMapping:
+def _mapping(table: Table, node: Node, adapter: Adapter) -> TableMapping:
     entries = node.entries(_TABLE_KEYS)
     source = _input(node, entries)
     joins: dict[str, Files | Postgres] = {}
@@ -499,7 +367,7 @@ def _mapping_hash(
     def described(value: Files | Postgres) -> str:
         # Which files there are is not part of it: one more pattern does not land the old ones again.
         if isinstance(value, Files):
-            return repr((value.format, value.encoding, value.csv))
+            return repr((value.format, value.encoding, value.options))
         return repr(value)
 
     has_dates = any(column.kind is Kind.DATE for column in table.columns)
@@ -518,11 +386,11 @@ def _mapping_hash(
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _input(node: _Node, entries: dict[str, _Node]) -> Files | Postgres:
+def _input(node: Node, entries: dict[str, Node]) -> Files | Postgres:
     if ("files" in entries) == ("postgres" in entries):
         raise node.error("needs either `files:` or `postgres:`, and not both.")
     if "postgres" in entries:
-        for key in ("format", "encoding", "csv", "optional"):
+        for key in ("format", "encoding", *FORMATS_WITH_OPTIONS, "optional"):
             if key in entries:
                 raise entries[key].error("belongs to `files:`, not to `postgres:`.")
         return _postgres(entries["postgres"])
@@ -530,15 +398,18 @@ def _input(node: _Node, entries: dict[str, _Node]) -> Files | Postgres:
     if not patterns:
         raise entries["files"].error("names no file.")
     file_format = entries["format"].one_of(FORMATS) if "format" in entries else None
-    csv = _csv(entries["csv"]) if "csv" in entries else CsvOptions()
-    if "csv" in entries and file_format not in (None, "csv"):
-        raise entries["csv"].error(f"belongs to `format: csv`, not to `format: {file_format}`.")
+    options = []
+    for name, one in FORMATS_WITH_OPTIONS.items():
+        if name in entries:
+            options.append((name, one.read_options(entries[name])))
+            if file_format not in (None, name):
+                raise entries[name].error(f"belongs to `format: {name}`, not to `format: {file_format}`.")
     encoding = _encoding(entries["encoding"]) if "encoding" in entries else "utf-8"
     optional = entries["optional"].typed(bool, "true or false") if "optional" in entries else False
-    return Files(patterns, optional, file_format, encoding, csv)
+    return Files(patterns, optional, file_format, encoding, tuple(options))
 
 
-def _pattern(node: _Node) -> str:
+def _pattern(node: Node) -> str:
     pattern = node.text()
     parts = PurePosixPath(pattern)
     if "\0" in pattern or not parts.parts or any("**" in part and part != "**" for part in parts.parts):
@@ -553,7 +424,7 @@ def _pattern(node: _Node) -> str:
     return pattern
 
 
-def _postgres(node: _Node) -> Postgres:
+def _postgres(node: Node) -> Postgres:
     entries = node.entries(("connection", "relation"))
     for key in ("connection", "relation"):
         if key not in entries:
@@ -571,33 +442,7 @@ def _postgres(node: _Node) -> Postgres:
     return Postgres(connection, relation if len(relation) == 2 else ("public", *relation))
 
 
-def _csv(node: _Node) -> CsvOptions:
-    entries = node.entries(("delimiter", "quote", "header", "columns"))
-    delimiter, quote, columns = None, '"', ()
-    if "delimiter" in entries:
-        delimiter = _character(entries["delimiter"])
-    if "quote" in entries:
-        quote = _character(entries["quote"]) if entries["quote"].node.value else ""
-    if "columns" in entries:
-        columns = tuple(item.text() for item in entries["columns"].items())
-        if len({name.casefold() for name in columns}) < len(columns):
-            raise entries["columns"].error("names a column twice.")
-    header = entries["header"].typed(bool, "true or false") if "header" in entries else not columns
-    if header and columns:
-        raise entries["columns"].error(
-            "names the columns of a file without header; remove it, or say `header: false`."
-        )
-    return CsvOptions(delimiter, quote, header, columns)
-
-
-def _character(node: _Node) -> str:
-    value = node.node.value if isinstance(node.node, yaml.ScalarNode) else ""
-    if len(value) != 1 or value in "\r\n":
-        raise node.error('must be one character in quotes; a tab is written "\\t", in double quotes.')
-    return value
-
-
-def _encoding(node: _Node) -> str:
+def _encoding(node: Node) -> str:
     name = node.text()
     try:
         "".encode(name)

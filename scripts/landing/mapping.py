@@ -14,10 +14,13 @@ from typing import Any
 import duckdb
 
 from scripts.core.errors import ConfigurationError, LandingError
-from scripts.core.sql import identifier
-from scripts.landing.adapters import Postgres, Sql, TableMapping, first_line, nearest
-from scripts.landing.reading import SOURCE_ROW, LoadedInput, Sandbox
+from scripts.core.sql import error_line, identifier
+from scripts.core.text import nearest
+from scripts.landing.adapters import Postgres, TableMapping
+from scripts.landing.formats.workspace import SOURCE_ROW, LoadedInput
 from scripts.landing.row_rules import passed_type
+from scripts.landing.sandbox import Sandbox
+from scripts.landing.yaml_nodes import Sql
 from scripts.personal_data.patterns import without_addresses
 
 # A mapping that gives more rows than this, and than so many for each row it reads, has no end.
@@ -226,7 +229,7 @@ class _Run:
             self.sandbox.require_readable(loaded)
         column, sql, cause = self._culprit(error)
         where = f"{self.adapter_file}:{sql.line}: {self.mapping.table.name}.{column}"
-        text = without_addresses(first_line(cause))
+        text = without_addresses(error_line(cause))
         missing = re.search(r'column "([^"]*)" not found|does not have a column named "([^"]*)"', text)
         if missing:
             name = missing.group(1) or missing.group(2)

@@ -9,8 +9,9 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 
 from scripts.core.errors import ConfigurationError, LandingError
-from scripts.core.sql import identifier
-from scripts.landing.adapters import Postgres, first_line, nearest
+from scripts.core.sql import error_line, identifier
+from scripts.core.text import nearest
+from scripts.landing.adapters import Postgres
 
 # Types that arrive as they are; all others (numeric, uuid, json, enums, money, …) are asked for as text.
 _NATIVE_TYPES = frozenset(
@@ -89,7 +90,7 @@ def fetch_relation(
             finally:
                 connection.unregister("fetched")
     except (adbc_driver_manager.Error, duckdb.Error) as error:
-        text = _without_secrets(first_line(error), uri)
+        text = _without_secrets(error_line(error), uri)
         # Not `from error`: its own text may hold what was taken out.
         raise LandingError(
             f"{source.source_file}: cannot be read through {source.connection}: {text}"

@@ -4,12 +4,13 @@ as text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from scripts.core.text import in_columns
 
 
 class Severity(StrEnum):
@@ -176,7 +177,9 @@ class ValidationResult:
         """A line for each table, and a total, in columns."""
         rows = [(suite.table, *_counts(suite)) for suite in self.suites]
         total = tuple(str(sum(int(row[column]) for row in rows)) for column in range(1, 5))
-        return _columns([("table", "expectations", "failed", "warnings", "errors"), *rows, ("total", *total)])
+        return in_columns(
+            [("table", "expectations", "failed", "warnings", "errors"), *rows, ("total", *total)]
+        )
 
 
 def _counts(suite: SuiteResult) -> tuple[str, str, str, str]:
@@ -185,15 +188,3 @@ def _counts(suite: SuiteResult) -> tuple[str, str, str, str]:
 
 def _row_text(row: dict[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in row.items())
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> str:
-    """Text in columns, the first one flush left, the others flush right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if not column else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )

@@ -25,12 +25,12 @@ from great_expectations.render.components import (
 from great_expectations.render.renderer.renderer import renderer
 
 from scripts.contract.quality_limits import QualityLimits
+from scripts.personal_data.patterns import without_addresses
 from scripts.validation.results import Severity
 
 # How many of the rows in question a report shows.
 SAMPLE_ROWS = 5
 
-_EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
 _COUNT = "_found"
 
 # Under this key an expectation's `meta` has the name that is the same every night.
@@ -74,13 +74,13 @@ def shown(value: Any) -> str:
     """A value as a report shows it: decimals with all their digits, an e-mail address never.
 
     >>> shown(None), shown("ann@example.com wrote")
-    ('null', '(e-mail) wrote')
+    ('null', '[e-mail] wrote')
     """
     if value is None:
         return "null"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return _EMAIL.sub("(e-mail)", str(value))
+    return without_addresses(str(value))
 
 
 class ExpectFromQuery(UnexpectedRowsExpectation):

@@ -208,7 +208,7 @@ def test_record_that_cannot_be_written_does_not_stop_the_night(
     def fail(*arguments: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("scripts.nightly.write_json", fail)
+    monkeypatch.setattr("scripts.core.runs.write_json", fail)
     assert night.run() == 0
     assert current_publication(night.settings) is not None
 

@@ -22,8 +22,8 @@ from scripts.benchmark.process_tree import Usage
 from scripts.cli import cli
 from scripts.core.errors import CheckFailedError, ConfigurationError
 from scripts.core.progress import LOGGER
+from scripts.core.runs import RunRecord
 from scripts.core.settings import PROJECT_ROOT, Settings
-from scripts.nightly import RunRecord
 from scripts.prediction import bg_nbd
 from tests.python.warehouses import Warehouse
 

@@ -10,7 +10,9 @@ import pytest
 from scripts.contract.quality_limits import Freshness, QualityLimits
 from scripts.core.errors import ConfigurationError
 from scripts.core.settings import PROJECT_ROOT, Settings
-from scripts.landing.adapters import CsvOptions, Files, Postgres, adapter_path, load_adapter, nearest
+from scripts.core.text import nearest
+from scripts.landing.adapters import Files, Postgres, adapter_path, load_adapter
+from scripts.landing.formats.csv_dialect import CsvOptions
 
 COLUMNS = "{order_id: id, ordered_at: placed, gross_amount: amount}"
 
@@ -78,7 +80,7 @@ tables:
     )
     files, relation = adapter.mappings
     csv = CsvOptions("\t", "", False, ("id", "placed", "amount"))
-    assert files.input == Files(("a/*.csv", "b/*.txt.gz"), True, "csv", "cp1252", csv)
+    assert files.input == Files(("a/*.csv", "b/*.txt.gz"), True, "csv", "cp1252", (("csv", csv),))
     assert files.joins == {"items": Files(("items.parquet",))}
     assert files.columns["gross_amount"].text == "1"
     assert files.where.text == "amount <> '0'"
@@ -261,10 +263,10 @@ tables:
 
 def test_format_by_extension():
     files = Files(("*",))
-    assert files.format_of("a/b.csv") == "csv"
-    assert files.format_of("b.2026.CSV.gz") == "csv"
-    assert files.format_of("b.jsonl.gz") == "jsonl"
-    assert files.format_of("b.parquet") == "parquet"
+    assert files.format_of("a/b.csv").name == "csv"
+    assert files.format_of("b.2026.CSV.gz").name == "csv"
+    assert files.format_of("b.jsonl.gz").name == "jsonl"
+    assert files.format_of("b.parquet").name == "parquet"
     with pytest.raises(ConfigurationError, match="`format:`"):
         files.format_of("b.dat")
 

@@ -25,8 +25,9 @@ from scripts.contract.raw_tables import LANDING_COLUMNS, TABLES, stored_name
 from scripts.core.errors import ConfigurationError, LandingError, LockedError
 from scripts.core.locking import warehouse_lock
 from scripts.core.settings import PROJECT_ROOT, Settings
-from scripts.landing import land as landing
+from scripts.landing import apply, mapped_units
 from scripts.landing.adapters import load_adapter
+from scripts.landing.files import data_folder
 from scripts.landing.land import land, land_command
 from scripts.landing.row_rules import row_key_sql
 from tests.python.small_company import NOW, ORDERS, Company
@@ -845,7 +846,7 @@ def test_a_missing_data_folder_is_an_error(company):
 
 def test_where_the_data_lies(company, monkeypatch, tmp_path):
     def folder(data: Path | None = None) -> Path:
-        return landing.data_folder(load_adapter(str(company.adapter_file), company.settings), data)
+        return data_folder(load_adapter(str(company.adapter_file), company.settings), data)
 
     assert folder() == company.adapter_file.parent
     company.adapter("data: data" + ORDERS)
@@ -856,9 +857,7 @@ def test_where_the_data_lies(company, monkeypatch, tmp_path):
     assert folder(company.data) == company.data
 
 
-@pytest.mark.parametrize(
-    "step", ["_apply_table", "_write_ledger", "_write_customer_changes", "_require_rows"]
-)
+@pytest.mark.parametrize("step", ["_apply_table", "write_ledger", "_write_customer_changes", "_require_rows"])
 def test_an_interrupted_landing_leaves_the_warehouse_unchanged(company, monkeypatch, step):
     company.orders("1,a,2026-01-01,10")
     company.land()
@@ -869,7 +868,7 @@ def test_an_interrupted_landing_leaves_the_warehouse_unchanged(company, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(landing._Landing, step, interrupted)
+        patched.setattr(apply, step, interrupted)
         with pytest.raises(KeyboardInterrupt):
             company.land()
     assert company.everything() == before
@@ -1032,9 +1031,8 @@ def test_read_is_accepted_plus_rejected_whatever_the_rows(tmp_path_factory, firs
 
 def test_a_lost_row_is_a_defect_and_not_committed(company, monkeypatch):
     company.orders("1,a,2026-01-01,10")
-    monkeypatch.setattr(
-        landing, "run_mapping", lambda *arguments, run=landing.run_mapping: run(*arguments) + 1
-    )
+    run = mapped_units.run_mapping
+    monkeypatch.setattr(mapped_units, "run_mapping", lambda *arguments: run(*arguments) + 1)
     stops(company, "rows were lost", error=RuntimeError)
 
 

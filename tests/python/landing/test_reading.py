@@ -13,10 +13,13 @@ import duckdb
 import pytest
 
 from scripts.core.errors import ConfigurationError, LandingError
-from scripts.landing import reading
+from scripts.landing import fingerprints
 from scripts.landing.adapters import Files
-from scripts.landing.reading import Sandbox, fingerprint
+from scripts.landing.fingerprints import fingerprint
+from scripts.landing.formats import encodings, text_files
+from scripts.landing.formats.csv_files import CSV
 from scripts.landing.row_rules import masked_phones
+from scripts.landing.sandbox import Sandbox
 from scripts.personal_data.patterns import EMAIL_PATTERN, PHONE_PATTERN, without_addresses
 from tests.python.small_company import ORDERS, Company
 
@@ -222,7 +225,8 @@ def test_one_file_for_two_tables_is_read_once(company, monkeypatch):
     """)
     company.orders("1,a,2026-01-01,10", "2,a,2026-01-01,10")
     read = []
-    monkeypatch.setattr(reading, "_stat", lambda path, stat=reading._stat: read.append(path) or stat(path))
+    stat = fingerprints._stat
+    monkeypatch.setattr(fingerprints, "_stat", lambda path: read.append(path) or stat(path))
     result = company.land()
     assert len(read) == 2  # once for its hash, once for its rows
     assert (result.tables["customers"].read, result.tables["customers"].rows_in_files) == (1, 2)
@@ -332,11 +336,11 @@ def test_wrong_encoding_stops_with_byte_and_line(company):
 
 
 def test_wrong_encoding_is_located_across_chunks(company, monkeypatch):
-    monkeypatch.setattr(reading, "_CHUNK_BYTES", 7)
+    monkeypatch.setattr(encodings, "_CHUNK_BYTES", 7)
     content = "id,customer,placed,amount\nä,ö,ü\n€,\n".encode() + b"\xe2\x82,\n"
     path = company.write("orders.csv", content)
     with pytest.raises(LandingError, match=f"byte {content.index(bytes([0xE2, 0x82, 0x2C]))} .line 4."):
-        fingerprint(path, "orders.csv", "csv", "utf-8")
+        fingerprint(path, "orders.csv", CSV, "utf-8")
 
 
 def test_utf_16_taken_for_utf_8_stops(company):
@@ -371,14 +375,13 @@ def test_a_broken_link_stops(company):
 
 def test_a_file_that_changes_while_it_is_read_stops(company, monkeypatch):
     path = company.orders(*GOOD)
-    original = Sandbox._load_csv
+    original = text_files.read_delimited
 
-    def slow(self, *arguments):
-        loaded = original(self, *arguments)
+    def slow(*arguments, **named):
+        original(*arguments, **named)
         path.write_text(path.read_text() + "3,c,2026-01-03,30\n")
-        return loaded
 
-    monkeypatch.setattr(Sandbox, "_load_csv", slow)
+    monkeypatch.setattr(text_files, "read_delimited", slow)
     fails(company, "orders.csv: the file changed while it was read")
 
 

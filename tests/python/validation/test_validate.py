@@ -643,7 +643,7 @@ def test_a_sample_never_shows_an_email_address(table: Path, tmp_path: Path) -> N
         """select 'ann.b+c@mail.example.com' as "customer_id", 'x {a} :b 100%' as "text" where 1::int = 1"""
     )
     (finding,) = run(table, tmp_path / "site", no_rows("rows", query, Severity.WARNING, todo=""))
-    assert finding.sample == ({"customer_id": "(e-mail)", "text": "x {a} :b 100%"},)
+    assert finding.sample == ({"customer_id": "[e-mail]", "text": "x {a} :b 100%"},)
     pages = "".join(page.read_text(encoding="utf-8") for page in (tmp_path / "site").rglob("*.html"))
     assert "mail.example.com" not in pages.split("<body")[-1]
 

@@ -14,8 +14,8 @@ import duckdb
 
 from scripts.core.errors import EXIT_CANNOT_LAND, EXIT_USAGE, TenureError
 from scripts.core.settings import Settings
+from scripts.landing.formats import text_files
 from scripts.landing.land import LandingResult, land
-from scripts.landing.reading import Sandbox
 from tests.python.small_company import NOW, Company
 
 from .corpus import SHOWN, Expected, Kind, Landed, Shop, Stopped
@@ -68,15 +68,15 @@ class Attempt:
 
     def _land(self) -> LandingResult | TenureError:
         """What the landing gave; anything but a TenureError is a defect and is not caught."""
-        meddle, inner = self.shop.while_reading, Sandbox._read_csv
+        meddle, inner = self.shop.while_reading, text_files.read_delimited
 
-        def reading(sandbox: Sandbox, *arguments: Any) -> None:
-            inner(sandbox, *arguments)
+        def reading(*arguments: Any, **named: Any) -> None:
+            inner(*arguments, **named)
             if meddle:
                 meddle()
 
         try:
-            with mock.patch.object(Sandbox, "_read_csv", reading):
+            with mock.patch.object(text_files, "read_delimited", reading):
                 return land(self.settings, str(self.shop.adapter_file), self.shop.data, NOW)
         except TenureError as error:
             return error

@@ -1,0 +1,82 @@
+"""Rows of one file that have the same key."""
+
+from __future__ import annotations
+
+import duckdb
+
+from scripts.contract.raw_tables import Table, stored_name
+from scripts.core.sql import identifier, literal
+from scripts.landing.working_tables import Names, has_rows
+
+
+def judge_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Of rows of one file with one key: all equal → the first is stored; else all are rejected."""
+    run = connection.execute
+    names = Names(table)
+    # A file that is sorted by its key has no key twice: seen in one pass, and without remembering any.
+    if not run(f"""
+        select 1
+        from (
+            select _file, _row_key, lag(_file) over () as file_before, lag(_row_key) over () as key_before
+            from {names.read}
+        )
+        where (file_before = _file and key_before >= _row_key) or file_before > _file or _row_key is null
+        limit 1
+    """).fetchone():
+        return
+    run(f"""
+        create or replace temp table repeated_keys as
+        select _file, _row_key from {names.read} where _row_key is not null
+        group by _file, _row_key having count(*) > 1
+    """)
+    if not has_rows(connection, "repeated_keys"):
+        return
+    content = ", ".join(identifier(stored_name(column)) for column in table.columns)
+    run(f"""
+        create or replace temp table duplicates as
+        with members as (
+            select rows_read.*, bad._reason
+            from {names.read} as rows_read
+            join repeated_keys using (_file, _row_key)
+            left join {names.bad} as bad using (_mapped_row)
+        ),
+        groups as (
+            select
+                _file, _row_key,
+                count(distinct row({content}, _is_utc)) > 1 or bool_or(_reason is not null) as differ,
+                list_sort(list(_source_row) filter (_source_row is not null))[:5] as source_rows,
+                count(*) as size
+            from members
+            group by _file, _row_key
+        )
+        select
+            members._file,
+            members._mapped_row,
+            members._reason,
+            groups.differ,
+            row_number() over (
+                partition by _file, _row_key order by _source_row nulls last, members._mapped_row
+            ) as place,
+            groups.source_rows,
+            groups.size
+        from members
+        join groups using (_file, _row_key)
+    """)
+    key = ", ".join(table.key)
+    run(f"""
+        insert into {names.bad}
+        select _file, _mapped_row, {literal(f"the same {key} and different content: ")}
+            || size || ' rows of the file'
+            || case
+                when len(source_rows) > 0
+                then ' (' || array_to_string(source_rows, ', ')
+                    || case when size > len(source_rows) then ', …)' else ')' end
+                else ''
+            end
+        from duplicates
+        where differ and _reason is null
+    """)
+    run(
+        f"insert into {names.repeated} "
+        "select _file, _mapped_row from duplicates where not differ and place > 1"
+    )
