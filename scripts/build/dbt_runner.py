@@ -198,7 +198,9 @@ def build(
     # dbt does not always get as far as writing them: older ones must not speak for this run.
     for file in (results_file, dbt_target_path(settings) / MANIFEST):
         file.unlink(missing_ok=True)
-    log_file = dbt_log_path(settings) / ("console.log" if select is None else f"console-{select}.log")
+    # A selection may name many, and a file may not.
+    part = "" if select is None else "-" + re.sub(r"\W+", "-", select)[:80]
+    log_file = dbt_log_path(settings) / f"console{part}.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
 
     try:

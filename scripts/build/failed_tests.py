@@ -2,7 +2,7 @@
 
 dbt counts the rows and says no more. Here its query runs once more, read-only, and of its result only the key
 columns are read, those that the project declares (see macros/table_rules.sql): enough to find the rows, and
-nothing of what people wrote.
+nothing of what people wrote. Of rows without a key, sums that should agree, the figures are read instead.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from scripts.personal_data.patterns import without_addresses
 SHOWN_ROWS = 5
 # A key that is longer is cut: a message is read by people.
 SHOWN_CHARACTERS = 200
+
+# Types that hold a figure, as they begin; none of them holds what people wrote.
+_FIGURES = ("DECIMAL", "DOUBLE", "FLOAT", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DATE")
 
 # The column in which the test `holds` names the rules a row breaks, a line each.
 BROKEN_RULES = "broken_rules"
@@ -45,8 +48,8 @@ def key_columns(node: Mapping[str, Any]) -> tuple[str, ...]:
 def describe_rows(database: Path, manifest: Mapping[str, Any], test_id: str) -> list[str]:
     """A line for each rule that the failed test `test_id` found broken: its rows and their keys.
 
-    `manifest` is dbt's, with the compiled test. A test whose rows have no key gives no line, nor does one
-    that cannot run again: dbt has told the number already.
+    `manifest` is dbt's, with the compiled test. A test whose rows have neither key nor figure gives no line,
+    nor does one that cannot run again: dbt has told the number already.
     """
     nodes = {**manifest["nodes"], **manifest.get("sources", {})}
     test = nodes.get(test_id, {})
@@ -58,12 +61,13 @@ def describe_rows(database: Path, manifest: Mapping[str, Any], test_id: str) -> 
     declared = dict.fromkeys(name for table in tables if table in nodes for name in key_columns(nodes[table]))
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
-            result = connection.execute(f"select * from ({query}\n) as failing limit 0").description
-            found = [column[0] for column in result or ()]
+            described = connection.execute(f"describe select * from ({query}\n) as failing").fetchall()
+            found = {name: kind for name, kind, *_ in described}
             keys = [name for name in declared if name in found]
             if BROKEN_RULES in found:
                 return _broken_rules(connection, query, keys)
-            rows = _sample(connection, query, keys, "")
+            figures = [name for name, kind in found.items() if kind.startswith(_FIGURES)]
+            rows = _sample(connection, query, keys or figures, "")
     except duckdb.Error:
         return []
     return [f"such as {rows}"] if rows else []

@@ -69,6 +69,11 @@ class Past:
     today: date | None = None
     limits: QualityLimits = field(default_factory=QualityLimits)
 
+    @property
+    def is_earlier_than_published(self) -> bool:
+        """Whether the warehouse was asked for an earlier day than readers have."""
+        return bool(self.as_of and self.published_as_of and self.as_of < self.published_as_of)
+
 
 def shown(value: Any) -> str:
     """A value as a report shows it: decimals with all their digits, an e-mail address never.

@@ -34,67 +34,25 @@ RUN_ID = "20260101T000000Z"
 AS_OF = date(2026, 3, 31)
 LOADED_AT = datetime(2026, 4, 1, 1)
 
-# The columns of each mart that the expectations read; the marts have more.
+# The columns of the marts that the expectations read; the marts have more.
 MARTS = {
     "dim_months": "month as_of_date",
-    "fct_data_quality": "run_id table_name column_name check_name consecutive_findings findings_30_days "
-    "findings_90_days rows_affected",
-    "dim_customers": "customer_id is_customer signed_up_on order_count order_day_count tenure_days "
-    "probability_alive is_active",
     "fct_orders": "order_id ordered_on gross_amount discount_amount refunded_amount net_revenue is_counted "
     "original_currency customer_id is_booked",
     "fct_customer_base": "month segment_type segment_value base_customers installed_customers prospects "
     "ordering_customers order_count guest_order_count net_revenue guest_net_revenue "
     "unattributed_refunded_amount is_complete",
-    "rpt_onboarding": "sign_up_month segment_type segment_value sign_ups median_days_to_first_order "
-    "median_days_to_first_use activated_in_7_days_share activated_in_30_days_share",
-    "fct_cohort_retention": "cohort_month months_since_first segment_type segment_value cohort_size "
-    "retention_rate unbounded_retention_rate is_complete",
     "fct_customer_retention_rate": "period_type period_start segment_type segment_value starting_customers "
     "ending_customers retention_rate churn_rate is_window_observed is_complete",
-    "fct_survival": "basis segment_type segment_value tenure_days at_risk_customers churned_customers "
-    "censored_customers survival_rate standard_error survival_lower_95 survival_upper_95",
-    "rpt_survival_summary": "basis segment_type segment_value customers churned_customers "
-    "median_tenure_days survival_rate_365_days mean_tenure_days_of_365 log_rank_p_value "
-    "segment_type_p_value",
-    "fct_customer_lifetime_value": "customer_id net_revenue order_count paid_month_count tenure_days "
-    "probability_alive gross_revenue refunded_amount",
-    "fct_clv_models": "window_name model billing_interval segment_type segment_value customers "
-    "informative_customers cells",
-    "fct_clv_backtest": "model segment_type segment_value billing_interval bucket customers actual_purchases",
-    "fct_renewal_curves": "segment_type segment_value billing_interval renewals observed_renewal_rate "
-    "renewal_rate survival_rate due_contracts renewed_contracts",
-    "fct_revenue_concentration": "period_type period_start segment_type segment_value decile customers "
-    "revenue_share cumulative_revenue_share top_20_percent_share gini_coefficient is_complete",
-    "fct_loyalty_tier_moves": "month segment_type segment_value from_tier to_tier customers move_rate "
-    "is_complete",
     "rpt_subscription_retention": "month segment_type segment_value opening_customers closing_customers "
     "opening_mrr closing_mrr logo_churn_rate gross_mrr_churn_rate gross_revenue_retention_rate is_complete",
-    "fct_segment_lifetime_value": "month segment_type segment_value basis starting_customers "
-    "active_customers churn_rate is_complete",
     "fct_nps_responses": "response_id survey score is_counted comment_text theme_count days_to_respond",
-    "fct_nps_scores": "period_type period_start survey segment_type segment_value invited responses "
-    "unscored_responses votes response_rate standard_error",
-    "rpt_feedback_themes": "period_type period_start comment_type theme comments mentions mention_share "
-    "is_complete",
-    "fct_churn_events": "churn_event_id customer_id churned_on reactivated_on is_reactivated tenure_days "
-    "days_away mrr_lost ticket_count payment_failure_count discount_share",
-    "fct_churn_reasons": "month segment_type segment_value basis reason churn_type churn_events mrr_lost "
-    "median_tenure_days reason_share win_back_rate is_complete",
-    "rpt_winback_candidates": "customer_id days_away win_back_rate",
-    "fct_customer_health": "customer_id month health_score",
-    "fct_health_outcomes": "month churn_basis component band segment_type segment_value customers "
-    "churned_customers churn_rate is_complete",
 }
 
 # Two customers, three orders of 10.0001 (one of them a guest's), months January to March 2026. One of them
 # pays 10 a month and answered a survey, the other has left.
 GOOD_MARTS = """
 insert into marts.dim_months select month, date '2026-03-31' from months;
-insert into marts.dim_customers values
-    ('a', true, null, 1, 1, 60, null, true),
-    ('b', true, '2026-01-05', 1, 1, 30, null, false),
-    ('p', false, '2026-02-01', 0, 0, null, null, false);
 insert into marts.fct_orders values
     ('1', '2026-01-10', 10.0001, 0, 0, 10.0001, true, 'GBP', 'a', true),
     ('2', '2026-02-10', 10.0001, 0, 0, 10.0001, true, 'GBP', 'b', true),
@@ -103,67 +61,17 @@ insert into marts.fct_customer_base values
     ('2026-01-01', 'all', 'all', 1, 1, 0, 1, 1, 0, 10.0001, 0, 0, true),
     ('2026-02-01', 'all', 'all', 2, 2, 1, 1, 1, 0, 10.0001, 0, 0, true),
     ('2026-03-01', 'all', 'all', 2, 1, 1, 0, 0, 1, 0, 10.0001, 0, true);
-insert into marts.rpt_onboarding values
-    ('2026-01-01', 'all', 'all', 1, 36, null, 0, 0), ('2026-02-01', 'all', 'all', 1, null, null, 0, null),
-    ('2026-03-01', 'all', 'all', 0, null, null, null, null);
-insert into marts.fct_cohort_retention values
-    ('2026-01-01', 0, 'all', 'all', 1, 1, 1, true), ('2026-01-01', 1, 'all', 'all', 1, 0, 0, true),
-    ('2026-02-01', 0, 'all', 'all', 1, 1, 1, true), ('2026-03-01', 0, 'all', 'all', 0, null, null, true);
 insert into marts.fct_customer_retention_rate values
     ('month', '2026-01-01', 'all', 'all', 0, 1, null, null, true, true),
     ('month', '2026-02-01', 'all', 'all', 1, 2, 1, 0, true, true),
     ('month', '2026-03-01', 'all', 'all', 2, 1, 0.5, 0.5, true, true),
     ('quarter', '2026-01-01', 'all', 'all', 0, 1, null, null, true, true);
-insert into marts.fct_customer_lifetime_value values
-    ('a', 10.0001, 1, 0, 60, null, 10.0001, 0),
-    ('b', 10.0001, 1, 0, 30, null, 10.0001, 0);
-insert into marts.fct_revenue_concentration
-    select
-        'all', date '2026-01-01', 'all', 'all', decile,
-        case when decile in (5, 10) then 1 else 0 end,
-        case when decile in (5, 10) then 0.5 else 0 end,
-        case when decile < 5 then 0 when decile < 10 then 0.5 else 1 end,
-        0.5, 0, true
-    from range(1, 11) as deciles(decile);
-insert into marts.fct_loyalty_tier_moves values
-    ('2026-01-01', 'all', 'all', 'none', 'bronze', 1, 1, true),
-    ('2026-02-01', 'all', 'all', 'bronze', 'bronze', 1, 1, true),
-    ('2026-02-01', 'all', 'all', 'none', 'bronze', 1, 1, true),
-    ('2026-03-01', 'all', 'all', 'bronze', 'bronze', 2, 1, true),
-    ('2026-03-01', 'all', 'all', 'none', 'bronze', 0, null, true);
 insert into marts.rpt_subscription_retention values
     ('2026-01-01', 'all', 'all', 0, 1, 0, 10, null, null, null, true),
     ('2026-02-01', 'all', 'all', 1, 1, 10, 10, 0, 0, 1, true),
     ('2026-03-01', 'all', 'all', 1, 1, 10, 10, 0, 0, 1, true);
-insert into marts.fct_segment_lifetime_value values
-    ('2026-01-01', 'all', 'all', 'subscription', 0, 1, null, true),
-    ('2026-02-01', 'all', 'all', 'subscription', 1, 1, 0, true),
-    ('2026-03-01', 'all', 'all', 'subscription', 1, 1, 0, true);
 insert into marts.fct_nps_responses values
     ('r1', 'relationship', 9, true, 'fast', 1, 3), ('r2', 'relationship', null, false, null, 0, null);
-insert into marts.fct_nps_scores values
-    ('month', '2026-02-01', 'relationship', 'all', 'all', 2, 1, 0, 1, 0.5, 0),
-    ('month', '2026-03-01', 'relationship', 'all', 'all', 0, 0, 1, 0, null, null),
-    ('all', '2026-01-01', 'relationship', 'all', 'all', 2, 1, 1, 1, 0.5, 0),
-    ('month', '2026-02-01', 'all', 'all', 'all', 2, 1, 0, 1, 0.5, 0);
-insert into marts.rpt_feedback_themes values
-    ('month', '2026-02-01', 'survey', 'delivery', 1, 1, 1, true),
-    ('month', '2026-02-01', 'survey', 'price', 1, 0, 0, true),
-    ('month', '2026-03-01', 'survey', 'delivery', 0, 0, null, true),
-    ('month', '2026-02-01', 'cancellation', 'price', 7, 7, 1, true),
-    ('all', '2026-01-01', 'survey', 'delivery', 1, 1, 1, true);
-insert into marts.fct_churn_events values
-    ('b|1', 'b', '2026-03-11', null, false, 29, 20, 0, 0, 0, null),
-    ('a|1', 'a', '2025-11-01', '2026-01-10', true, 29, 70, 0, 0, 0, 0.5);
-insert into marts.fct_churn_reasons values
-    ('2026-02-01', 'all', 'all', 'orders', 'not_given', 'lapsed', 0, 0, null, null, null, true),
-    ('2026-03-01', 'all', 'all', 'orders', 'not_given', 'lapsed', 1, 0, 29, 1, null, true);
-insert into marts.rpt_winback_candidates values ('b', 20, 0.1);
-insert into marts.fct_customer_health values
-    ('a', '2026-01-01', 50), ('a', '2026-02-01', 100), ('b', '2026-02-01', null), ('a', '2026-03-01', 0);
-insert into marts.fct_health_outcomes values
-    ('2026-01-01', 'orders', 'overall', 'good', 'all', 'all', 1, 0, 0, true),
-    ('2026-03-01', 'orders', 'overall', 'good', 'all', 'all', 1, 0, null, false);
 """
 
 
@@ -214,7 +122,7 @@ def warehouse(settings: Settings) -> Path:
 
 
 def create_marts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Schema marts and the two tables behind it that reconciliations look at."""
+    """Schema marts and the settings behind it."""
     connection.execute("create schema marts; create schema intermediate")
     for name, columns in MARTS.items():
         create_mart(connection, name, columns)
@@ -226,13 +134,6 @@ def create_marts(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "create table intermediate.int_settings as select date '2026-03-31' as as_of_date, "
         "date '2026-03-31' as last_event_on, 'GBP' as reporting_currency, 'UTC' as business_timezone"
-    )
-    connection.execute(
-        "create table intermediate.int_refunds_valued (has_known_order BOOLEAN, is_booked BOOLEAN, "
-        "refunded_amount DECIMAL(18,4))"
-    )
-    connection.execute(
-        "create table intermediate.int_customer_months (customer_id VARCHAR, net_revenue DECIMAL(28,4))"
     )
 
 
@@ -410,10 +311,7 @@ def test_a_critical_finding_stops_after_everything_is_written(warehouse: Path, s
     written = json.loads((settings.data_docs / "validation.json").read_text(encoding="utf-8"))
     assert written["stops_publication"] is True
     assert written["run_id"] == RUN_ID
-    assert {finding["table"] for finding in written["findings"]} == {
-        "marts.fct_orders",
-        "marts.fct_customer_base",
-    }
+    assert {finding["table"] for finding in written["findings"]} == {"marts.fct_orders"}
     assert caught.value.result.errors == ()
     # The next publication tells since when.
     assert ("fct_orders", "Orders and their gross amount are those that were landed", "critical") in {
@@ -431,26 +329,33 @@ def kept_results(database: Path, status: str) -> list[tuple]:
 
 
 def test_a_broken_check_is_no_finding_about_the_data(warehouse: Path, settings: Settings) -> None:
+    publish(settings, "20251231T000000Z")
     with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("alter table marts.fct_cohort_retention drop column retention_rate")
-        connection.execute("drop table marts.rpt_onboarding")
+        connection.execute("alter table marts.fct_customer_retention_rate drop column retention_rate")
+        connection.execute("drop table marts.rpt_subscription_retention")
     with pytest.raises(ValidationFailedError) as caught:
         validate(settings, RUN_ID)
     result = caught.value.result
-    assert result.findings == ()
-    assert {error.table for error in result.errors} == {"marts.fct_cohort_retention", "marts.rpt_onboarding"}
+    broken = {"marts.fct_customer_retention_rate", "marts.rpt_subscription_retention"}
+    assert {error.table for error in result.errors} == broken
+    # That a published mart is gone is a finding, too.
+    finding = only(list(result.findings), "Every published mart is there")
+    assert finding.sample == ({"mart": "rpt_subscription_retention"},)
     message = str(caught.value)
-    assert "the check itself failed: marts.fct_cohort_retention: retention_rate is a share" in message
-    assert 'The column "retention_rate" in BatchData does not exist' in message
-    assert "Table with name rpt_onboarding does not exist" in message
+    assert (
+        "the check itself failed: marts.fct_customer_retention_rate: Retention of the last complete month"
+        in message
+    )
+    assert 'Referenced column "retention_rate" not found' in message
+    assert "Table with name rpt_subscription_retention does not exist" in message
     assert "SQL:" not in message
     counts = {suite.table: suite for suite in result.suites}
-    assert counts["marts.fct_cohort_retention"].errors == 2
-    assert counts["marts.fct_cohort_retention"].failed == 0
+    assert counts["marts.fct_customer_retention_rate"].errors == 1
+    assert counts["marts.fct_customer_retention_rate"].failed == 0
     # The one expectation of the mart that needs no such column has run.
-    assert counts["marts.fct_cohort_retention"].expectations == 3
+    assert counts["marts.fct_customer_retention_rate"].expectations == 2
     assert {row[0]: row[3] for row in kept_results(warehouse, "error")} == dict.fromkeys(
-        ("fct_cohort_retention", "rpt_onboarding"), "could not run"
+        (name.removeprefix("marts.") for name in broken), "could not run"
     )
 
 
@@ -459,7 +364,7 @@ def test_nothing_to_validate_is_a_configuration_error(settings: Settings) -> Non
         validate(settings, RUN_ID)
 
 
-def test_raw_without_marts_reports_every_missing_mart(warehouse: Path, settings: Settings) -> None:
+def test_raw_without_marts_reports_what_cannot_be_compared(warehouse: Path, settings: Settings) -> None:
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("drop schema marts cascade; drop schema intermediate cascade")
     with pytest.raises(ValidationFailedError) as caught:
@@ -474,7 +379,7 @@ def test_raw_without_marts_reports_every_missing_mart(warehouse: Path, settings:
 
 def test_the_build_file_is_free_afterwards(warehouse: Path, settings: Settings) -> None:
     with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("drop table marts.rpt_onboarding")
+        connection.execute("drop table marts.rpt_subscription_retention")
     for _ in range(2):
         with pytest.raises(ValidationFailedError):
             validate(settings, RUN_ID)
@@ -514,7 +419,7 @@ def test_nothing_is_written_but_the_docs_and_the_results(
     assert "No findings." in process.stdout
     with duckdb.connect(str(warehouse)) as connection:
         # What came of the checks, and nothing else.
-        assert connection.execute("select count(*) > 50 from raw.check_results").fetchall() == [(True,)]
+        assert connection.execute("select count(*) > 30 from raw.check_results").fetchall() == [(True,)]
         connection.execute("drop table raw.check_results")
         assert connection.execute("select count(*) from duckdb_tables()").fetchall() == before
     assert [path for folder in (home, elsewhere, temporary) for path in folder.rglob("*")] == []
@@ -542,9 +447,6 @@ def test_the_docs_can_be_read_without_a_network(warehouse: Path, settings: Setti
     hostile = '<script src="https://evil.example/x.js"></script>$x<img src=//evil.example/p.png>'
     with duckdb.connect(str(warehouse)) as connection:
         insert(connection, "survey_responses", response_id=hostile, responded_at="2026-01-05", score=9)
-        connection.execute(
-            "update marts.fct_cohort_retention set retention_rate = 2 where retention_rate = 1"
-        )
         note_loads(connection)
     with pytest.raises(ValidationFailedError):
         validate(settings, RUN_ID)
@@ -563,7 +465,8 @@ def test_the_docs_can_be_read_without_a_network(warehouse: Path, settings: Setti
         assert not re.search(r"url\(|@import", content), page
         assert "default-src 'none'" in content
     index = (settings.data_docs / "index.html").read_text(encoding="utf-8")
-    assert "retention_rate is a share" in index
+    # The response is not in the mart.
+    assert "Responses and their scores are those that were landed" in index
     assert "&lt;script" in index
 
 
@@ -1132,98 +1035,10 @@ def test_good_marts_give_no_finding(find_marts: Callable[..., list[Finding]]) ->
             "The last day known is not after the last load",
         ),
         (
-            "dim_customers",
-            "update marts.dim_customers set is_customer = false where customer_id = 'a'",
-            "Four marts count the same customers",
-        ),
-        (
-            "dim_customers",
-            "insert into marts.fct_cohort_retention values ('2026-03-01', 0, 'all', 'all', 1, 1, 1, true)",
-            "Four marts count the same customers",
-        ),
-        (
             "fct_orders",
             "update marts.fct_orders set gross_amount = 10.0002 where order_id = '1'; "
             "update marts.fct_orders set gross_amount = 20 where order_id = '2'",
             "Orders and their gross amount are those that were landed",
-        ),
-        (
-            "fct_orders",
-            "update marts.fct_orders set ordered_on = '2026-04-01' where order_id = '3'",
-            "Orders after the last day known",
-        ),
-        (
-            "fct_customer_base",
-            "update marts.fct_orders set is_counted = false where order_id = '3'",
-            "The months hold the purchases that the orders hold",
-        ),
-        (
-            "fct_customer_base",
-            "update marts.fct_orders set net_revenue = 10.1 where order_id = '3'",
-            "The months hold the net revenue that the orders hold",
-        ),
-        (
-            "fct_customer_base",
-            "update marts.fct_customer_lifetime_value set net_revenue = 10.1 where customer_id = 'a'",
-            "The months hold the net revenue of the customers",
-        ),
-        (
-            "rpt_onboarding",
-            "update marts.rpt_onboarding set sign_ups = 2 where sign_ups = 0",
-            "The months hold the sign-ups of the customers",
-        ),
-        (
-            "fct_customer_retention_rate",
-            "update marts.fct_customer_retention_rate set ending_customers = 3 where ending_customers = 2",
-            "Customers active at the end of a month are the installed base",
-        ),
-        (
-            "fct_customer_retention_rate",
-            "delete from marts.fct_customer_retention_rate where period_start = '2026-02-01'",
-            "Customers active at the end of a month are the installed base",
-        ),
-        (
-            "fct_customer_retention_rate",
-            "update marts.fct_customer_retention_rate set churn_rate = null where starting_customers = 2",
-            "Complete periods with customers have their rates",
-        ),
-        (
-            "fct_customer_retention_rate",
-            "update marts.fct_customer_retention_rate set retention_rate = 1.01 where starting_customers = 2",
-            "retention_rate is a share",
-        ),
-        (
-            "fct_revenue_concentration",
-            "update marts.fct_revenue_concentration set cumulative_revenue_share = 0.999 where decile = 10",
-            "The shares of the ten deciles make up the whole",
-        ),
-        (
-            "fct_revenue_concentration",
-            "update marts.fct_revenue_concentration set gini_coefficient = -0.1",
-            "gini_coefficient lies between 0 and 1",
-        ),
-        (
-            "fct_loyalty_tier_moves",
-            "delete from marts.fct_loyalty_tier_moves where month = '2026-02-01' and from_tier = 'none'",
-            "Every customer of a month stands in one tier",
-        ),
-        (
-            "fct_customer_lifetime_value",
-            "update marts.fct_customer_lifetime_value set tenure_days = -1 where customer_id = 'a'",
-            "tenure_days is not negative",
-        ),
-        (
-            # The sum is right, but it is somebody else's.
-            "fct_customer_lifetime_value",
-            "update marts.fct_orders set customer_id = if(order_id = '1', 'b', 'a') where order_id < '3'; "
-            "update marts.fct_orders set gross_amount = 10.1 where order_id = '1'; "
-            "update marts.fct_customer_lifetime_value set gross_revenue = 10.1 where customer_id = 'a'",
-            "Each customer brought what his orders brought",
-        ),
-        (
-            "fct_customer_lifetime_value",
-            "update marts.fct_orders set refunded_amount = 5 where order_id = '1'",
-            "Each customer brought what his orders brought",
         ),
         (
             "rpt_subscription_retention",
@@ -1241,16 +1056,6 @@ def test_good_marts_give_no_finding(find_marts: Callable[..., list[Finding]]) ->
             "Subscribers and MRR are those whose subscriptions run, as landed",
         ),
         (
-            "rpt_subscription_retention",
-            "update marts.rpt_subscription_retention set logo_churn_rate = null where opening_customers = 1",
-            "Complete periods with customers have their rates",
-        ),
-        (
-            "fct_segment_lifetime_value",
-            "update marts.fct_segment_lifetime_value set churn_rate = 1.2 where starting_customers = 1",
-            "churn_rate is a share",
-        ),
-        (
             "fct_nps_responses",
             "delete from marts.fct_nps_responses where response_id = 'r2'",
             "Responses and their scores are those that were landed",
@@ -1259,56 +1064,6 @@ def test_good_marts_give_no_finding(find_marts: Callable[..., list[Finding]]) ->
             "fct_nps_responses",
             "update marts.fct_nps_responses set score = 6 where response_id = 'r1'",
             "Responses and their scores are those that were landed",
-        ),
-        (
-            "fct_nps_scores",
-            "update marts.fct_nps_scores set responses = 2 where responses = 1",
-            "The scores of each survey count all of its responses",
-        ),
-        (
-            "fct_nps_scores",
-            "delete from marts.fct_nps_scores where survey = 'relationship'",
-            "The scores of each survey count all of its responses",
-        ),
-        (
-            "rpt_feedback_themes",
-            "update marts.fct_nps_responses set comment_text = 'late' where response_id = 'r2'",
-            "The months hold the comments of the responses",
-        ),
-        (
-            "fct_churn_events",
-            "update marts.fct_churn_events set is_reactivated = true where customer_id = 'b'",
-            "Whoever is no longer active has left",
-        ),
-        (
-            "fct_churn_events",
-            "update marts.fct_churn_events set churned_on = '2026-04-01' where customer_id = 'b'",
-            "Departures after the last day known",
-        ),
-        (
-            "fct_churn_reasons",
-            "update marts.fct_churn_reasons set reason_share = 1.5 where churn_events = 1",
-            "reason_share is a share",
-        ),
-        (
-            "rpt_winback_candidates",
-            "insert into marts.rpt_winback_candidates values ('a', 3, 0.2)",
-            "Those to win back are those who left and have not returned",
-        ),
-        (
-            "fct_customer_health",
-            "delete from marts.fct_customer_health where customer_id = 'b'",
-            "Whoever is active at the end of a month has a state of health",
-        ),
-        (
-            "fct_customer_health",
-            "update marts.fct_customer_health set health_score = 101 where health_score = 100",
-            "health_score lies between 0 and 100",
-        ),
-        (
-            "fct_health_outcomes",
-            "update marts.fct_health_outcomes set churn_rate = null",
-            "Complete periods with customers have their rates",
         ),
     ],
 )
@@ -1322,24 +1077,6 @@ def test_marts_that_contradict(
     assert finding.expected
     assert finding.sample
     assert finding.todo
-
-
-def test_refunds_of_unknown_orders_and_of_prospects_are_no_contradiction(
-    find_marts: Callable[..., list[Finding]],
-) -> None:
-    change = """
-    insert into intermediate.int_refunds_valued values (false, true, 2), (true, true, 7), (false, false, 9);
-    -- One of them a guest's, in March; one of a person without any purchase, apart from the net revenue.
-    update marts.fct_customer_base set guest_net_revenue = 9.0001, unattributed_refunded_amount = 1
-    where month = '2026-03-01';
-    -- A prospect whose order of January went back in part as a return that is not counted.
-    insert into intermediate.int_customer_months values ('p', 3), ('a', 10.0001);
-    update marts.fct_customer_base set net_revenue = 13.0001 where month = '2026-01-01';
-    insert into marts.fct_orders values ('4', '2026-01-20', 3, 0, 0, 3, false, 'GBP', 'p', true);
-    insert into raw.orders (order_id, ordered_at, gross_amount, _file_sequence, _source_row, _row_key)
-    values ('4', '2026-01-20', 3, 1, 4, '4');
-    """
-    assert find_marts(change) == []
 
 
 def test_converted_amounts_are_not_compared_with_raw_but_their_number_is(
