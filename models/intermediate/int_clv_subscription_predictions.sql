@@ -1,6 +1,6 @@
--- Grain: one row per customer who ever subscribed in the window and window: how long the fit he belongs to
--- expects him to pay, before any gate: not for readers. Of several running contracts the one that brings most
--- counts, for all of his recurring revenue. Who has given notice pays to the end of his term; who has left, no
+-- Grain: one row per customer who ever subscribed in the window and window: how long their fit
+-- expects them to pay, before any gate: not for readers. Of several running contracts the one that brings most
+-- counts, for all of their recurring revenue. Who has given notice pays to the end of the term; who has left, no
 -- more: a model of renewals knows no return. For what may be published see fct_customer_lifetime_value.
 
 with contracts as (

@@ -8,7 +8,7 @@
     )
 }}
 
--- Grain: one row per customer and day on which he ordered, was refunded, or used the product, up to
+-- Grain: one row per customer and day on which they ordered, were refunded, or used the product, up to
 -- as_of_date. Several orders of a day are one purchase: count rows with order_count > 0, not orders, where
 -- that matters. Guests are not in here. For months see int_customer_months.
 
@@ -59,7 +59,7 @@ events as (
     union all
 
     -- A refund of no known order, made before the customer's first order in the data, belongs to a purchase
-    -- that we never saw: it is no value he cost us. It is kept apart, and reported.
+    -- that we never saw: it is no value they cost us. It is kept apart, and reported.
     select
         refunds.customer_id,
         refunds.refunded_on as activity_on,

@@ -55,7 +55,7 @@ closing as (
     group by spine.customer_id, spine.month
 ),
 
--- A begun month is billed whole, in the calendar month in which it begins: the months of a customer sum to his
+-- A begun month is billed whole, in the calendar month in which it begins: the months of a customer sum to their
 -- subscription value.
 billed as (
     select
@@ -120,7 +120,7 @@ combined as (
         spine.is_complete,
         coalesce(closing.closing_mrr, 0) as closing_mrr,
         coalesce(billed.subscription_revenue, 0) as subscription_revenue,
-        -- A newcomer holds none yet: he stands with his first.
+        -- A newcomer holds none yet: they stand with their first.
         case
             when held_plans.customer_id is null then spine.first_plan else held_plans.plan
         end as plan,
