@@ -50,6 +50,15 @@ _PREDICTED = """
     from marts.fct_customer_lifetime_value
 """
 
+# Of the last month whose outcome is known; each is over all months up to it.
+_HEALTH = """
+    select churn_basis, pooled_score_auc, pooled_silence_auc
+    from marts.fct_health_skill
+    where segment_type = 'all' and is_better_than_silence is not null
+    qualify row_number() over (partition by churn_basis order by month desc) = 1
+    order by churn_basis
+"""
+
 _OPEN_FINDINGS = """
     select
         count(*),
@@ -98,6 +107,7 @@ def summarize(settings: Settings) -> str:
     currency = publication.manifest["reporting_currency"]
     figures = [
         *format_headlines(read_headlines(publication), currency),
+        *format_health(read_health_skill(publication)),
         *format_rejects(publication.manifest),
         *format_findings(read_open_findings(publication)),
     ]
@@ -174,6 +184,26 @@ def format_headlines(figures: Headlines, currency: str) -> list[tuple[str, str]]
             f"{figures.known_customers - figures.predicted_customers:,} nothing is said"
         )
     lines.append(("Expected in a year", expected))
+    return lines
+
+
+def read_health_skill(publication: Publication) -> list[tuple[str, float, float]]:
+    """Basis, AUC of the health score, AUC of silence, where outcomes are known; from the published file."""
+    if not publication.rows.get("fct_health_skill"):
+        return []
+    with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
+        return connection.execute(_HEALTH).fetchall()
+
+
+def format_health(skills: list[tuple[str, float, float]]) -> list[tuple[str, str]]:
+    """A line for each basis: does the score tell who leaves, and better than the obvious rule?"""
+    names = {"orders": "shoppers", "subscription": "subscribers"}
+    lines = []
+    for basis, score, silence in skills:
+        told = f"tells who leaves: AUC {score:.2f}, silence alone {silence:.2f}"
+        if score <= silence:
+            told = f"no better than silence at telling who leaves: AUC {score:.2f} against {silence:.2f}"
+        lines.append((f"Health of {names[basis]}", told))
     return lines
 
 

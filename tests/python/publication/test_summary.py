@@ -19,6 +19,7 @@ from scripts.publication.summary import (
     OpenFindings,
     format_findings,
     format_headlines,
+    format_health,
     format_rejects,
     query_command,
     read_headlines,
@@ -102,6 +103,17 @@ def test_what_the_data_does_not_say_is_told(settings: Settings) -> None:
     assert "  of guests" not in lines
     lines = dict(format_headlines(replace(young, guest_orders=1, customer_revenue=Decimal(0)), "EUR"))
     assert lines["  of guests"] == "0.00 EUR in 1 order"
+
+
+def test_a_score_that_is_no_better_than_silence_is_told() -> None:
+    assert format_health([("orders", 0.77, 0.74), ("subscription", 0.6, 0.6)]) == [
+        ("Health of shoppers", "tells who leaves: AUC 0.77, silence alone 0.74"),
+        (
+            "Health of subscribers",
+            "no better than silence at telling who leaves: AUC 0.60 against 0.60",
+        ),
+    ]
+    assert format_health([]) == []
 
 
 def test_rejects_are_told_in_every_case_that_is_known() -> None:
