@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
 from scripts.core.settings import PROJECT_ROOT
-from tests.faults.month import EVENTS, nights
+from scripts.landing.land import land
+from tests.faults.month import EVENTS, differences, full_refresh_of, nights
+from tests.python.small_company import Company
+from tests.python.warehouses import Warehouse
 
 # What settings an incremental model of staging may read: they are in the fingerprint of stg_settings.
 # Customer grains may read all: all are in that of int_settings.
@@ -28,6 +32,52 @@ def test_after_daily_deliveries_the_marts_are_those_of_a_full_refresh(tmp_path: 
     assert {event for night in found for event in night.events} == {event.name for event in events}
     # An increment is one: a night of new orders, tickets and some deletions does not compute everybody again.
     assert 0 < found[1].touched_share < 0.9
+
+
+@pytest.mark.xdist_group("incremental")
+def test_a_plan_is_in_no_figure_until_its_day_and_then_as_in_a_full_refresh(tmp_path: Path) -> None:
+    """A subscription booked ahead, and one that starts again later; the next load is after both days."""
+    company = Company(
+        tmp_path,
+        """
+        tables:
+          orders:
+            files: orders*.csv
+            columns: {order_id: id, customer_id: customer, ordered_at: placed, gross_amount: amount}
+          subscriptions:
+            files: subs.csv
+            columns:
+              subscription_id: sub
+              customer_id: who
+              plan: plan
+              billing_interval: "'month'"
+              amount: price
+              started_on: start
+              ended_on: stop
+        """,
+    )
+    company.write(
+        "subs.csv",
+        "sub,who,plan,price,start,stop\ns1,ann,gold,50,2026-01-01,2026-04-01\ns1,ann,basic,20,2026-04-01,\n"
+        "s2,bo,gold,50,2026-05-01,\n",
+    )
+    company.orders("1,cy,2026-01-10,10", name="orders-1.csv")
+    warehouse = Warehouse(tmp_path)
+    customers = "select customer_id, first_plan, subscription_value from marts.dim_customers order by 1"
+    settings = "select as_of_date, as_of_table, planned_subscriptions from intermediate.int_settings"
+
+    land(company.settings, str(company.adapter_file), company.data, datetime(2026, 2, 1, tzinfo=UTC))
+    warehouse.dbt("seed")
+    warehouse.dbt("run")
+    assert warehouse.rows(settings) == [(date(2026, 1, 10), "orders", 2)]
+    assert warehouse.rows(customers) == [("ann", "gold", 50), ("cy", None, 0)]
+
+    company.orders("2,cy,2026-05-20,10", name="orders-2.csv")
+    land(company.settings, str(company.adapter_file), company.data, datetime(2026, 6, 1, tzinfo=UTC))
+    warehouse.dbt("run")
+    assert warehouse.rows(settings) == [(date(2026, 5, 20), "orders", 0)]
+    assert warehouse.rows(customers) == [("ann", "gold", 190), ("bo", "gold", 50), ("cy", None, 0)]
+    assert not differences(warehouse, full_refresh_of(warehouse, tmp_path / "full"))
 
 
 def test_staging_reads_no_setting_that_is_not_in_its_fingerprint() -> None:
