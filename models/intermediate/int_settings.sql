@@ -26,12 +26,18 @@ loads as (
     select * from {{ ref('stg_loads') }}
 ),
 
+last_load as (
+    select max(loaded_at) as loaded_at
+    from loads
+),
+
 load_day as (
     select
-        {{ open_end("cast(" ~ utc_to_business_time('loads.loaded_at', 'settings.business_timezone') ~ " as date)") }}
+        {%- set moment = utc_to_business_time("last_load.loaded_at", "settings.business_timezone") %}
+        {{ open_end("cast(" ~ moment ~ " as date)") }}
             as loaded_on
     from settings
-    left join (select max(loaded_at) as loaded_at from loads) as loads on 1 = 1
+    cross join last_load
 ),
 
 event_days as (
