@@ -575,20 +575,39 @@ def _refunds() -> Iterator[Expectation]:
     yield no_rows(
         "Refunds larger than their order",
         f"""with "refunded" as (
-    select "order_id", "currency", sum("amount") as "refunded", count(*) as "refunds"
+    select
+        "order_id",
+        "currency",
+        sum("amount") as "refunded",
+        count(*) as "refunds"
     from (
         {current_rows("refunds")}
     ) as "refunds"
     where "order_id" is not null
     group by "order_id", "currency"
 ),
+"of orders" as (
+    -- A refund without a currency is in that of its order.
+    select
+        "orders"."order_id",
+        "orders"."_row_key",
+        "orders"."_file_sequence",
+        "orders"."_source_row",
+        sum("refunded"."refunded") as "refunded",
+        sum("refunded"."refunds") as "refunds"
+    from "raw"."orders" as "orders"
+    inner join "refunded" on "orders"."order_id" = "refunded"."order_id"
+    where coalesce("refunded"."currency", "orders"."currency") is not distinct from "orders"."currency"
+    group by all
+),
 "suspects" as (
     select "orders".*, "refunded"."refunded", "refunded"."refunds"
     from "raw"."orders" as "orders"
-    inner join "refunded"
+    inner join "of orders" as "refunded"
         on
             "orders"."order_id" = "refunded"."order_id"
-            and coalesce("refunded"."currency", "orders"."currency") is not distinct from "orders"."currency"
+            and "orders"."_file_sequence" = "refunded"."_file_sequence"
+            and "orders"."_source_row" is not distinct from "refunded"."_source_row"
     where "refunded"."refunded" > "orders"."gross_amount" - coalesce("orders"."discount_amount", 0)
 )
 select "order_id", "gross_amount", "discount_amount", "refunded", "refunds"

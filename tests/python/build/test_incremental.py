@@ -80,6 +80,51 @@ def test_a_plan_is_in_no_figure_until_its_day_and_then_as_in_a_full_refresh(tmp_
     assert not differences(warehouse, full_refresh_of(warehouse, tmp_path / "full"))
 
 
+@pytest.mark.xdist_group("incremental")
+def test_of_an_order_delivered_again_the_last_lines_are_left(tmp_path: Path) -> None:
+    """Rows are order, line, product: an edited order, one on two pages, one restored by a corrected file."""
+    company = Company(
+        tmp_path,
+        """
+        tables:
+          orders:
+            files: lines*.csv
+            query: select o as order_id, '2026-01-01' as ordered_at, 1 as gross_amount from source group by o
+          order_items:
+            files: lines*.csv
+            columns: {order_id: o, line_number: line, product_id: product, quantity: "1", unit_price: "1"}
+        """,
+    )
+    warehouse = Warehouse(tmp_path)
+    lines = """
+        select order_id, string_agg(product_id, '' order by line_number)
+        from staging.stg_order_items group by 1 order by 1"""
+
+    def deliver(name: str, rows: str) -> None:
+        company.write(
+            name, "o,line,product\n" + "".join(f"{row[:-2]},{row[-2]},{row[-1]}\n" for row in rows.split())
+        )
+        company.land()
+
+    def staged() -> dict[str, str]:
+        warehouse.dbt("run", "--select", "+stg_order_items")
+        incremental = warehouse.rows(lines)
+        warehouse.dbt("run", "--full-refresh", "--select", "stg_order_items")
+        assert warehouse.rows(lines) == incremental
+        return dict(incremental)
+
+    deliver("lines-1.csv", "e1A e2B e3C p1A p2B r1A r2B q|1A q|2B")
+    deliver("lines-2.csv", "p3C")
+    assert staged() == {"e": "ABC", "p": "ABC", "q|": "AB", "r": "AB"}
+    # Page by page again, the second without its line; the others are edited.
+    deliver("lines-3.csv", "e1A e2C p1A p2D r1A q|1C")
+    deliver("lines-4.csv", "p4E")
+    assert staged() == {"e": "AC", "p": "ADE", "q|": "C", "r": "A"}
+    # The file that edited them is corrected: it no longer speaks of r.
+    deliver("lines-3.csv", "e1A e2C p1A p2D q|1C")
+    assert staged() == {"e": "AC", "p": "ADE", "q|": "C", "r": "AB"}
+
+
 def test_staging_reads_no_setting_that_is_not_in_its_fingerprint() -> None:
     """Rows computed by another value of it would stay as they are."""
     sql = {path.stem: path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "models").rglob("*.sql")}
