@@ -313,6 +313,13 @@ def columns_that_name_somebody() -> list[tuple[str, str]]:
     ]
 
 
+# Money that is written without decimals: by ISO 4217, and by habit (COP, IDR, IRR, LAK).
+CURRENCIES_WITHOUT_DECIMALS = frozenset(
+    "BIF CLP COP DJF GNF IDR IRR ISK JPY KMF KRW LAK PYG RWF UGX VND VUV XAF XOF XPF".split()  # noqa: SIM905
+)
+# Money that is usually written with three.
+CURRENCIES_OF_THREE_DECIMALS = frozenset("BHD JOD KWD LYD OMR TND".split())  # noqa: SIM905
+
 # ISO 4217 alphabetic codes in use, the fund and metal codes left out.
 CURRENCIES = frozenset(
     """AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD

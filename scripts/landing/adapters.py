@@ -111,6 +111,7 @@ class Adapter:
     max_days_ahead: int
     max_mapping_minutes: float
     business_timezone: str
+    reporting_currency: str
     mappings: tuple[TableMapping, ...]
     quality_limits: QualityLimits = field(default_factory=QualityLimits)
 
@@ -206,6 +207,9 @@ def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
         max_days_ahead=read("max_days_ahead", _days, DEFAULT_MAX_DAYS_AHEAD),
         max_mapping_minutes=read("max_mapping_minutes", _minutes, DEFAULT_MAX_MAPPING_MINUTES),
         business_timezone=business_timezone,
+        reporting_currency=str(
+            variables.get("reporting_currency", declared.get("reporting_currency", "USD"))
+        ),
         mappings=(),
         quality_limits=_quality_limits(entries),
     )

@@ -220,6 +220,10 @@ def _write_customer_changes(connection: duckdb.DuckDBPyConnection, batch_id: int
             f"select customer_id from raw.subscriptions {join_rated} started_on >= since",
             "select customer_id from raw.orders where order_id in "
             f"(select order_id from raw.refunds {join_rated} refunded_at >= since)",
+            # Without a currency of its own a refund is in that of its order.
+            "select coalesce(orders.customer_id, refunds.customer_id) as customer_id from raw.refunds "
+            f"join raw.orders using (order_id) join {rated} as rated on rated.currency = orders.currency "
+            "where refunds.currency is null and refunded_at >= since",
         ]
     if parts:
         everybody = " union all ".join(parts)

@@ -87,6 +87,7 @@ class Limits:
     max_days_ahead: int
     timestamps_are_utc: bool
     business_timezone: str
+    reporting_currency: str
 
     @property
     def latest_date(self) -> date:
@@ -535,11 +536,17 @@ def _unreadable(column: Column, text: str) -> str:
     if column.kind is Kind.INTEGER:
         return f"case {too_long.format(text, literal(' is not a whole number'))} else ' is not a number' end"
     comma = literal(DECIMAL_COMMA)
-    hint = literal(
-        f" has a decimal comma: map it with {decimal_comma_sql(column.name)}, the file's column in place of "
-        f"{column.name}"
-    )
+    name = column.name
+    hint = literal(f" has a decimal comma: {in_place_of(name, decimal_comma_sql(name))}")
+    points = literal(f" has points between thousands: {in_place_of(name, thousands_of(name, '.'))}")
+    commas = literal(f" has commas between thousands: {in_place_of(name, thousands_of(name, ','))}")
+    # Messages about a text begin with the quote that closes it.
+    either = literal(either_reading(name, ",").removeprefix("'"))
     return f"""case
+            when regexp_full_match({text}, '[+-]?[1-9][0-9]{{0,2}},[0-9]{{3}}') then {either}
+            when regexp_full_match({text}, '[+-]?[0-9]{{1,3}}([.][0-9]{{3}}){{2,}}') then {points}
+            when regexp_full_match({text}, '[+-]?[0-9]{{1,3}}((,[0-9]{{3}}){{2,}}|(,[0-9]{{2,3}})+[.][0-9]*)')
+            then {commas}
             when regexp_full_match({text}, {comma}) then {hint}
             {too_long.format(text, literal(" has too many digits"))}
             else ' is not a number' end"""
@@ -553,6 +560,45 @@ def decimal_comma_sql(text: str, thousands: str = "'") -> str:
     """
     marks = literal(rf"[.{thousands}\s\x{{00A0}}\x{{202F}}]([0-9]{{3}})\b")
     return f"replace(regexp_replace({text}, {marks}, '\\1', 'g'), ',', '.')"
+
+
+def thousands_of(text: str, mark: str) -> str:
+    """SQL that takes a mark between thousands out of a number.
+
+    >>> thousands_of("total", ".")
+    "replace(total, '.', '')"
+    """
+    return f"replace({text}, {literal(mark)}, '')"
+
+
+def in_place_of(column: str, sql: str) -> str:
+    """Advice to map a column of the contract with `sql`, which names that column for the file's."""
+    return f"map it with {sql}, the file's column in place of {column}"
+
+
+def point_between_thousands(column: str, decimal_mark: str, found: str = "") -> str:
+    """The reason, from the quote on that closes the value, for 1.250 where others tell what the point is.
+
+    `decimal_mark` is the comma where they have decimals after it, the point where they have several points.
+    `found` is said of the value instead.
+    """
+    if decimal_mark == ",":
+        said = found or "' may be thousands, as others of the file have a decimal comma: "
+        return said + in_place_of(column, decimal_comma_sql(column))
+    return "' may be thousands, as others of the file have several points: " + in_place_of(
+        column, thousands_of(column, ".")
+    )
+
+
+def either_reading(column: str, mark: str) -> str:
+    """The reason, from the quote on that closes the value, for 1.250 or 1,250 where nothing tells more."""
+    number = column if mark == "." else f"replace({column}, ',', '.')"
+    what = "point" if mark == "." else "comma"
+    return (
+        f"' has one {what} before three digits, which may stand between thousands or before decimals: map it "
+        f"with {thousands_of(column, mark)} or with cast({number} as decimal(18, 4)), the file's column in "
+        f"place of {column}"
+    )
 
 
 def _range_rules(column: Column, value: str, shown: str) -> list[tuple[str, str]]:

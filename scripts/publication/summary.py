@@ -106,8 +106,9 @@ def summarize(settings: Settings) -> str:
     marts = publication.manifest["marts"]
     currency = publication.manifest["reporting_currency"]
     figures = [
-        *format_headlines(read_headlines(publication), currency),
+        *format_headlines(read_headlines(publication), currency, format_last_event(publication.manifest)),
         *format_health(read_health_skill(publication)),
+        *format_later(publication.manifest),
         *format_rejects(publication.manifest),
         *format_findings(read_open_findings(publication)),
     ]
@@ -151,11 +152,11 @@ def read_headlines(publication: Publication) -> Headlines:
     )
 
 
-def format_headlines(figures: Headlines, currency: str) -> list[tuple[str, str]]:
+def format_headlines(figures: Headlines, currency: str, last_event: str = "") -> list[tuple[str, str]]:
     """Names and values as they are shown; what the data does not say is told as such."""
     revenue = figures.customer_revenue + figures.guest_revenue
     lines = [
-        ("As of", figures.as_of_date.isoformat()),
+        ("As of", figures.as_of_date.isoformat() + last_event),
         ("Customers", f"{figures.customers:,}, of whom {figures.active_customers:,} active"),
         ("Orders", f"{figures.customer_orders + figures.guest_orders:,}"),
         ("Net revenue", f"{revenue:,.2f} {currency}"),
@@ -205,6 +206,33 @@ def format_health(skills: list[tuple[str, float, float]]) -> list[tuple[str, str
             told = f"no better than silence at telling who leaves: AUC {score:.2f} against {silence:.2f}"
         lines.append((f"Health of {names[basis]}", told))
     return lines
+
+
+def format_last_event(manifest: dict[str, Any]) -> str:
+    """What tells the last day, to stand behind it; empty if the company gave the day, or nobody knows.
+
+    >>> format_last_event({"as_of_table": "orders", "as_of_row": {"file": "a.csv", "row": 3}})
+    ', the last event: orders, row 3 of a.csv'
+    """
+    table, row = manifest.get("as_of_table"), manifest.get("as_of_row")
+    if not table:
+        return ""
+    place = f", row {row['row']} of {row['file']}" if row else ""
+    return f", the last event: {table}{place}"
+
+
+def format_later(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """A line on what is dated after the last day known, and so in no figure.
+
+    >>> format_later({"planned_subscriptions": 1, "later_events": 0})
+    [('After that day', '1 planned subscription, in no figure')]
+    """
+    counts = (
+        (manifest.get("planned_subscriptions"), "planned subscription"),
+        (manifest.get("later_events"), "event"),
+    )
+    told = [f"{number:,} {what}{'' if number == 1 else 's'}" for number, what in counts if number]
+    return [("After that day", f"{' and '.join(told)}, in no figure")] if told else []
 
 
 def format_rejects(manifest: dict[str, Any]) -> list[tuple[str, str]]:

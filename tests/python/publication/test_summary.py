@@ -75,10 +75,10 @@ def test_a_month_in_which_nobody_could_lapse_is_no_headline(settings: Settings) 
 
 
 def test_summary_as_a_whole(settings: Settings) -> None:
-    assert summarize(settings).splitlines()[:12] == [
+    assert summarize(settings).splitlines()[:13] == [
         f"Published {RUN}, 5 marts from shop: {settings.analytics_database}",
         "",
-        "  As of                    2011-03-09",
+        "  As of                    2011-03-09, the last event: orders",
         "  Customers                43, of whom 23 active",
         "  Orders                   330",
         "  Net revenue              3,752.25 GBP",
@@ -86,6 +86,7 @@ def test_summary_as_a_whole(settings: Settings) -> None:
         "  Retention rate, 2011-02  70.0 % of 50 active at its start",
         "  Best 20 % of customers   74.6 % of revenue",
         "  Expected in a year       300.75 GBP from 3 customers; of 2 nothing is said",
+        "  After that day           1 planned subscription, in no figure",
         # Of the delivery that a corrected one replaced, nothing.
         "  Rejected                 72 of 1,692 rows (4.3 %), see raw.rejects",
         "",
