@@ -289,8 +289,8 @@ LANDING_COLUMNS: dict[str, str] = {
     "_is_utc": "BOOLEAN",
 }
 
-# `raw.check_results`: what came of every check of every validation. Landing makes the table, validation
-# fills it.
+# `raw.check_results`: what came of every check of every build and validation. Landing makes the table, they
+# fill it.
 CHECK_RESULT_COLUMNS = """
     run_id varchar, checked_at timestamp, as_of_date date, border varchar, table_name varchar,
     column_name varchar, check_name varchar, severity varchar, status varchar, observed varchar,

@@ -17,10 +17,10 @@ from datetime import date, timedelta
 
 from great_expectations.expectations.expectation import Expectation
 
+from scripts.contract.check_history import Severity
 from scripts.contract.raw_tables import TABLES, Table
 from scripts.core.sql import identifier, literal
 from scripts.validation import drift
-from scripts.validation.results import Severity
 from scripts.validation.suites import Past, Suite, figure, no_rows
 
 # More of the last batch refused than this is worth a look; more than the second is no delivery but an
