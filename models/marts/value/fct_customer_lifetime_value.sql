@@ -13,10 +13,8 @@ customer_months as (
     select * from {{ ref('int_customer_months') }}
 ),
 
-periods as (
-    select *
-    from {{ ref('int_subscription_periods') }}
-    where is_paid
+bills as (
+    select * from {{ ref('int_subscription_bills') }}
 ),
 
 standing as (
@@ -74,20 +72,12 @@ paid_months as (
     from standing
 ),
 
--- Price x months: each period's monthly price times the months it ran, whole and begun, to its end or to
--- as_of_date.
 subscription_totals as (
     select
-        periods.customer_id,
-        sum(
-            periods.mrr * {{ months_run(
-                'periods.started_on',
-                'coalesce(periods.ended_on, ' ~ add_days('settings.as_of_date', 1) ~ ')'
-            ) }}
-        ) as subscription_value
-    from periods
-    cross join settings
-    group by periods.customer_id
+        customer_id,
+        sum(billed_amount) as subscription_value
+    from bills
+    group by customer_id
 ),
 
 combined as (
@@ -107,8 +97,10 @@ combined as (
         coalesce(order_totals.net_revenue, 0) as net_revenue,
         coalesce(subscription_totals.subscription_value, 0) as subscription_value,
         order_totals.counted_revenue,
+        -- What a subscription costs us, no source tells.
         case
-            when order_totals.uncosted_order_count = 0 then order_totals.net_revenue - order_totals.cost_amount
+            when order_totals.uncosted_order_count = 0 and subscription_totals.customer_id is null
+                then order_totals.net_revenue - order_totals.cost_amount
         end as gross_margin
     from customers
     cross join settings
