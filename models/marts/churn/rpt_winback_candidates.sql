@@ -57,8 +57,16 @@ order_predictions as (
     where window_name = 'full'
 ),
 
+-- Money is expected only by what has passed the gate of money.
 renewal_curves as (
-    select * from {{ ref('fct_renewal_curves') }}
+    select renewal_curves.*
+    from {{ ref('fct_renewal_curves') }} as renewal_curves
+    inner join {{ ref('fct_clv_models') }} as models
+        on
+            renewal_curves.segment_type = models.segment_type
+            and renewal_curves.segment_value = models.segment_value
+            and renewal_curves.billing_interval = models.billing_interval
+    where models.window_name = 'full' and models.model = 'sbg' and models.is_value_published
 ),
 
 active_customers as (
