@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
 -- Grain: one row per ended spell of the churn database: what ended, and what was said about it. Where several
--- subscriptions ended on the day, plan and reason are those of the one that says most, then the dearest; the MRR is
--- that of all. What is measured of a departure is measured before `measured_before`: the request to leave, if it
+-- subscriptions ended within departure_days, plan and reason are those of the one that says most, then the dearest; the
+-- MRR is that of all. What another subscription took the place of on the day did not end. What is measured of a departure is measured before `measured_before`: the request to leave, if it
 -- came before the end, else the end.
 
 with spells as (
@@ -15,6 +15,20 @@ periods as (
     select *
     from {{ ref('int_subscription_periods') }}
     where is_paid
+),
+
+settings as (
+    select * from {{ ref('int_settings') }}
+),
+
+ends as (
+    select
+        periods.*,
+        followers.customer_id is not null as is_followed
+    from periods
+    left join (select distinct customer_id, started_on from periods) as followers
+        on periods.customer_id = followers.customer_id and periods.ended_on = followers.started_on
+    where periods.ended_on is not null
 ),
 
 ending_periods as (
@@ -31,8 +45,14 @@ ending_periods as (
                 periods.subscription_id asc
         ) as priority
     from spells
-    inner join periods on spells.customer_id = periods.customer_id and spells.churned_on = periods.ended_on
-    where spells.basis = 'subscription'
+    cross join settings
+    inner join ends as periods
+        on
+            spells.customer_id = periods.customer_id
+            and spells.churned_on >= periods.ended_on
+            and {{ add_days('spells.churned_on', '-settings.departure_days') }} < periods.ended_on
+            and spells.subscribed_on <= periods.started_on
+    where spells.basis = 'subscription' and not periods.is_followed
 ),
 
 final as (
