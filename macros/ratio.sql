@@ -6,7 +6,7 @@
     end
 {%- endmacro %}
 
-{#- A number in a message for people, with so many decimals. -#}
+{#- A number in a message for people, with this many decimals. -#}
 {% macro rounded_text(expression, decimals) -%}
     cast(cast({{ expression }} as decimal(28, {{ decimals }})) as {{ dbt.type_string() }})
 {%- endmacro %}

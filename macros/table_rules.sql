@@ -28,6 +28,29 @@
     {{ return(columns) }}
 {%- endmacro %}
 
+{#-
+    What identifies a row of each mart, for those who read the build file without the project: a publication sorts by it.
+    Columns of a key are separated by commas.
+-#}
+{% macro remember_mart_keys() -%}
+    drop table if exists {{ mart_keys_relation() }};
+    create table {{ mart_keys_relation() }} (
+        mart_name {{ dbt.type_string() }}, key_columns {{ dbt.type_string() }}
+    );
+    {%- set keys = [] -%}
+    {#- While dbt parses there is no graph yet. -#}
+    {%- for node in (graph.nodes.values() if execute else []) if node.resource_type == 'model' and node.schema == 'marts' -%}
+        {%- do keys.append("('" ~ node.alias ~ "', '" ~ key_columns(node) | join(', ') ~ "')") -%}
+    {%- endfor %}
+    {%- if keys %}
+        insert into {{ mart_keys_relation() }} values {{ keys | sort | join(', ') }}
+    {%- endif %}
+{%- endmacro %}
+
+{% macro mart_keys_relation() -%}
+    {{ return(api.Relation.create(database=target.database, schema='intermediate', identifier='mart_keys')) }}
+{%- endmacro %}
+
 {% macro column_rules(column) -%}
     {%- set rules = ((column.config or {}).meta or {}).get('rules', {}) -%}
     {%- for rule in rules if rule not in ['not_null', 'unique', 'minimum', 'maximum', 'accepted_values'] -%}

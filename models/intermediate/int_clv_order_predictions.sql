@@ -1,5 +1,5 @@
--- Grain: one row per customer with a purchase in the window and window: what the fit he belongs to expects of
--- his orders, before any gate: not for readers. A customer of a segment that is large enough has the segment's
+-- Grain: one row per customer with a purchase in the window and window: what their fit expects of
+-- their orders, before any gate: not for readers. A customer of a segment that is large enough has the segment's
 -- fit, everybody else the pooled one. For what may be published see fct_customer_lifetime_value.
 
 with histories as (
@@ -61,7 +61,7 @@ final as (
         value_scores.expected_order_value,
         order_scores.discounted_orders_365_days
         * value_scores.expected_order_value * windows.net_revenue_share as predicted_value_365_days,
-        -- If he has not dropped out: what is expected of him is that, times the probability that he has not.
+        -- If they have not dropped out: what is expected of them is that, times the probability that they have not.
         {{ ratio('order_scores.discounted_orders_365_days', 'order_scores.probability_alive') }}
         * value_scores.expected_order_value * windows.net_revenue_share as value_if_alive_365_days,
         order_scores.expected_orders_holdout

@@ -1,5 +1,5 @@
 -- Grain: one row per window, segment and distinct (number of repeat purchases of a value, their mean value): all that
--- Gamma-Gamma asks, with the number of customers who share it. Who has none is in here with (0, 0): he is scored,
+-- Gamma-Gamma asks, with the number of customers who share it. Who has none is in here with (0, 0): they are scored,
 -- not fitted. The pooled cells, ('all', 'all'), have everybody.
 
 with histories as (

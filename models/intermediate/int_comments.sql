@@ -48,7 +48,7 @@ comments as (
         'cancellation' as comment_type,
         customer_id,
         coalesce(cancel_requested_on, ended_on) as commented_on,
-        -- Who says so after the end is worth what he was on the last day.
+        -- Who says so after the end is worth what they were on the last day.
         case
             when cancel_requested_on < ended_on or ended_on is null then cancel_requested_on
             else {{ add_days('ended_on', -1) }}

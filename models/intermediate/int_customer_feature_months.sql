@@ -8,7 +8,7 @@
     )
 }}
 
--- Grain: one row per customer, feature and month in which he used it, up to as_of_date. It tells what was used
+-- Grain: one row per customer, feature and month in which they used it, up to as_of_date. It tells what was used
 -- up to a month-end without a pass over the days.
 
 with usage_events as (

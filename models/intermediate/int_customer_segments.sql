@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 -- Grain: one row per person and segment type: ('all', 'all') always, then the types that the setting
--- `segments` lists. The year they came is none of them: the cohort marts tell it by the month. All values there are,
+-- `segments` lists. The year they came is not a segment: the cohort marts have the month. All values there are,
 -- listed or not, are in int_customer_segment_values. To sum up over many rows, aggregate by segment_group first.
 
 with customers as (

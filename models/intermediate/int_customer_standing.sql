@@ -10,9 +10,9 @@
 
 -- Grain: one row per customer and month, from the month of the first purchase on, in which something about them
 -- changes: they buy, are refunded, begin or cease to be active or to pay, or a purchase becomes too old for the loyalty
--- tier. A bill, too, is a change. It holds until `next_month`. Nothing in it moves with as_of_date alone, so only touched customers are computed
--- again, and those who were billed since; the last rows may lie ahead of it. For every month of a customer's life see int_customer_month_ends, which is
--- made of this.
+-- tier. A bill, too, is a change. It holds until `next_month`. Nothing but bills in it moves with as_of_date alone, so
+-- only touched customers are computed again, and those who were billed since; the last rows may lie ahead of it. For
+-- every month of a customer's life see int_customer_month_ends, which is made of this.
 
 with settings as (
     select * from {{ ref('int_settings') }}

@@ -109,7 +109,7 @@ combined as (
         spine.is_complete,
         coalesce(closing.closing_mrr, 0) as closing_mrr,
         coalesce(billed.subscription_revenue, 0) as subscription_revenue,
-        -- A newcomer holds none yet: he stands with his first.
+        -- A newcomer holds none yet: they stand with their first.
         case
             when held_plans.customer_id is null then spine.first_plan else held_plans.plan
         end as plan,

@@ -10,8 +10,8 @@ segment_values as (
     select * from {{ ref('int_customer_segment_values') }}
 ),
 
--- A subscriber is seen from his first paid day, so plan and interval are those of that day, also if he came as a
--- shopper. As a shopper he has neither.
+-- A subscriber is seen from the first paid day, so plan and interval are those of that day, also if they came as a
+-- shopper. As a shopper they have neither.
 subjects as (
     select
         tenures.basis,

@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
--- Grain: one row per customer and basis: how long until he left for the first time, or so far. On the basis `orders`
--- from the first order of the first spell to the day he lapsed; who subscribes before that has not left, and is seen as
--- a shopper until then. On `subscription` from the first paid day to the end of what was paid without a break.
+-- Grain: one row per customer and basis: how long until they left for the first time, or so far. On the basis `orders`
+-- from the first order of the first spell to the day they lapsed; who subscribes before that has not left, and is a
+-- shopper until then. On `subscription` from the first paid day to the end of what was paid without a break.
 -- Whoever has not left was still there on as_of_date, that day included. Later spells are in int_churn_spells.
 
 with spells as (

@@ -270,7 +270,7 @@ def _read_results(file: Path) -> list[dict[str, Any]]:
 
 
 def withheld_predictions(database: Path) -> tuple[str, ...]:
-    """The value models in the marts of `database` whose predictions, or their money, are withheld, and why."""
+    """The value models in the marts of `database` whose predictions, or their money, are withheld; why."""
     with duckdb.connect(str(database), read_only=True) as connection:
         if not connection.execute(
             "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'fct_clv_models'"

@@ -185,8 +185,8 @@ scores as (
 )
 union all
 (
-    -- Who answers without a name has a vote of his own in the warehouse, and none in the truth: each can move
-    -- the score by no more than two full votes.
+    -- Who answers without a name has a vote of their own in the warehouse, and none in the truth: each can
+    -- move the score by no more than two full votes.
     select survey || ' survey: NPS, one vote each', planted, found, found - planted,
         1e-9 + 200.0 * anonymous / votes
     from scores order by survey desc

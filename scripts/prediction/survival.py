@@ -79,7 +79,7 @@ def log_rank(at_risk: NDArray[Any], events: NDArray[Any]) -> LogRank:
     at_risk, events, total = at_risk[:, total > 0], events[:, total > 0], total[total > 0]
     happened = events.sum(axis=0)
     share = at_risk / total
-    # The last one at risk has no others to draw from: his event tells nothing of the groups.
+    # The last one at risk has no others to draw from: that event tells nothing of the groups.
     weight = np.where(total > 1, happened * (total - happened) / np.maximum(total - 1, 1), 0.0)
     observed = events.sum(axis=1)
     expected = share @ happened

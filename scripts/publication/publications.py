@@ -13,7 +13,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -73,12 +73,14 @@ class Publication:
 class _Mart:
     """A mart as the build file has it; `columns` are (name, type, comment).
 
-    `content` is a hash of its rows, whatever their order: of two that are alike, the rows are too.
+    `key` names the columns that identify a row; empty where nobody has declared them. `content` is a hash of
+    its rows, whatever their order: of two that are alike, the rows are too.
     """
 
     name: str
     comment: str | None
     columns: tuple[tuple[str, str, str | None], ...]
+    key: tuple[str, ...]
     rows: int
     content: str
 
@@ -205,7 +207,7 @@ def _write(settings: Settings, work: Path, run_id: str, fingerprint: str | None)
     with _workshop(settings, work) as connection:
         connection.execute(f"attach {literal(str(settings.build_database))} as build (read_only)")
         origin = _read_origin(connection)
-        marts = _copy_marts(connection, work, current_publication(settings))
+        marts = _copy_marts(connection, work, _read_keys(connection), current_publication(settings))
     manifest = {
         "run_id": run_id,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -228,7 +230,10 @@ def _workshop(settings: Settings, work: Path) -> Iterator[duckdb.DuckDBPyConnect
 
 
 def _copy_marts(
-    connection: duckdb.DuckDBPyConnection, work: Path, former: Publication | None = None
+    connection: duckdb.DuckDBPyConnection,
+    work: Path,
+    keys: Mapping[str, tuple[str, ...]],
+    former: Publication | None = None,
 ) -> list[_Mart]:
     """Write the marts of the attached database `build` as a database and as Parquet files.
 
@@ -241,7 +246,7 @@ def _copy_marts(
         f"(storage_version {literal(STORAGE_VERSION)})"
     )
     connection.execute("create schema target.marts")
-    marts = _read_marts(connection)
+    marts = _read_marts(connection, keys)
     for number, mart in enumerate(marts, start=1):
         show_live(f"  publish: {number} of {len(marts)}, {mart.name}")
         parquet = work / "parquet" / f"{mart.name}.parquet"
@@ -261,6 +266,7 @@ def _describe(work: Path, marts: list[_Mart]) -> dict[str, Any]:
             mart.name: {
                 "rows": mart.rows,
                 "content": mart.content,
+                "key": list(mart.key),
                 "columns": [{"name": name, "type": kind} for name, kind in mart.signature],
                 **_describe_file(work, Path("parquet") / f"{mart.name}.parquet"),
             }
@@ -292,7 +298,8 @@ def rewrite(
         with _workshop(settings, work) as connection:
             connection.execute(f"attach {literal(str(edited))} as build")
             edit(connection)
-            marts = _copy_marts(connection, work)
+            keys = {name: tuple(mart.get("key", ())) for name, mart in publication.manifest["marts"].items()}
+            marts = _copy_marts(connection, work, keys)
         edited.unlink()
         manifest = publication.manifest | {
             "run_id": run_id,
@@ -323,7 +330,19 @@ def remove(publication: Publication) -> None:
     shutil.rmtree(doomed)
 
 
-def _read_marts(connection: duckdb.DuckDBPyConnection) -> list[_Mart]:
+def _read_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
+    """The columns that identify a row of each mart; macros/table_rules.sql leaves them in the build file."""
+    try:
+        keys = connection.execute(
+            "select mart_name, key_columns from build.intermediate.mart_keys"
+        ).fetchall()
+    except duckdb.CatalogException:
+        # Built by an older version.
+        return {}
+    return {name: tuple(columns.split(", ")) for name, columns in keys if columns}
+
+
+def _read_marts(connection: duckdb.DuckDBPyConnection, keys: Mapping[str, tuple[str, ...]]) -> list[_Mart]:
     """What stands in schema `marts` of the attached build file, by name."""
     comments = dict(
         connection.execute(
@@ -358,7 +377,11 @@ def _read_marts(connection: duckdb.DuckDBPyConnection) -> list[_Mart]:
             f"from build.marts.{identifier(name)} as mart"
         ).fetchone()
         content = "-".join(f"{number:x}" for number in (rows, *map(int, hashes)))
-        marts.append(_Mart(name, comments[name], tuple(columns), rows, content))
+        # A mart that somebody has made by hand may be called like one of the project.
+        key = keys.get(name, ())
+        if not set(key) <= {column for column, _, _ in columns}:
+            key = ()
+        marts.append(_Mart(name, comments[name], tuple(columns), key, rows, content))
     if not marts:
         raise ConfigurationError(
             "There is nothing to publish: the build file holds no marts. "
@@ -411,12 +434,13 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 def _copy(connection: duckdb.DuckDBPyConnection, mart: _Mart) -> None:
     """One mart with its descriptions into the target.
 
-    Sorted by all columns, keys first as the models list them: the same marts give the same Parquet file, and
-    readers who filter by key skip most of it.
+    Sorted by its key: the same marts give the same Parquet file, and readers who filter by key skip most of
+    it.
     """
     table = f"target.marts.{identifier(mart.name)}"
+    order = ", ".join(map(identifier, mart.key)) or "all"
     connection.execute(
-        f"create table {table} as select * from build.marts.{identifier(mart.name)} order by all"
+        f"create table {table} as select * from build.marts.{identifier(mart.name)} order by {order}"
     )
     # Statements about comments take no parameters.
     if mart.comment is not None:

@@ -1,11 +1,11 @@
 -- Grain: one row per customer who left and is not active again, by a subscription or by orders, ranked by what
 -- winning them back promises: what they would bring in the next 365 days if they were back x the rate at which
 -- people who left for their reason, and had been away for as long as the class of days says that they are in, came back
--- within the next winback_window_days. The rates are of our own history, of departures long enough ago to know; a group of few
--- departures leans on all departures of its basis, as if it had seen winback_smoothing_events more of them. What
--- they would bring is what the value models say, where they have passed their gate: of a shopper what these expect
--- if they have not dropped out, of a subscriber the recurring revenue for as long as a new contract lasts; else it
--- is the value lost with them.
+-- within the next winback_window_days. The rates are of our own history, of departures long enough ago to know; a
+-- group of few departures leans on all departures of its basis, as if it had seen winback_smoothing_events more of
+-- them. What they would bring is what the value models say, where they have passed their gate: of a shopper what these
+-- expect if they have not dropped out, of a subscriber the recurring revenue for as long as a new contract lasts; else
+-- it is the value lost with them.
 
 -- Who did not return: of each customer, the last departure.
 with events as (

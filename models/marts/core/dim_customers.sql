@@ -1,5 +1,5 @@
 -- Grain: one row per customer or prospect: everything we know of one person, as of as_of_date. No e-mail, name
--- or phone. For how he stood in earlier months see the period marts; for his value in detail
+-- or phone. For how they stood in earlier months see the period marts; for their value in detail
 -- fct_customer_lifetime_value.
 
 with customers as (

@@ -126,7 +126,7 @@ comment_totals as (
     group by period_type, period_start, comment_type
 ),
 
--- A customer's latest comment says what he is worth; what he says on leaving comes after what he said before.
+-- A customer's latest comment says what they are worth; what they say on leaving comes after what they said before.
 mentions as (
     select
         events.*,

@@ -1,4 +1,4 @@
--- Grain: one row per customer and month from the first paid subscription month to as_of_date: how his monthly
+-- Grain: one row per customer and month from the first paid subscription month to as_of_date: how their monthly
 -- recurring revenue (MRR) came from one month end to the next. A month has one movement; all amounts are
 -- positive:
 --   closing_mrr = opening_mrr + new_mrr + reactivation_mrr + expansion_mrr - contraction_mrr - churn_mrr

@@ -1,6 +1,6 @@
 -- Grain: one row per month and segment: what became of the subscribers and the monthly recurring revenue (MRR)
 -- with which the month began. Plan and billing interval are those held when it began, so that a customer who
--- changes plans is counted where he came from; closing amounts are those of the same customers. For single
+-- changes plans is counted where they came from; closing amounts are those of the same customers. For single
 -- customers see fct_subscription_movements.
 
 with movements as (

@@ -18,7 +18,7 @@ models as (
     where window_name = 'full' and model = 'sbg'
 ),
 
--- Who has renewed n times came up for 1 .. n, and, if he left, for n + 1 too.
+-- Who has renewed n times came up for 1 .. n, and, if they left, for n + 1 too.
 observed as (
     select
         curves.segment_type,

@@ -1,6 +1,6 @@
 -- Grain: one row per month, segment and basis (subscription, orders): what a customer is worth if the segment goes
 -- on as in this month: ARPA x margin / churn rate. The two bases stand apart: a customer of both is in both, with
--- what he brings on each. It is a formula over one month, not a forecast: for single customers see
+-- what they bring on each. It is a formula over one month, not a forecast: for single customers see
 -- fct_customer_lifetime_value, for what cohorts did bring fct_cohort_lifetime_value.
 
 with subscriptions as (

@@ -32,7 +32,7 @@ classified as (
         coalesce(people.acquisition_channel, 'unknown') as acquisition_channel,
         people.is_customer,
         people.first_purchase_on,
-        -- The first day after his first year with us.
+        -- The first day after their first year with us.
         {{ add_months('people.first_purchase_on', 12) }} as year_until,
         coalesce(people.referred_by_customer_id <> people.customer_id, false) as is_referred,
         coalesce({{ add_months('people.first_purchase_on', 12) }} <= settings.as_of_date, false) as is_observed

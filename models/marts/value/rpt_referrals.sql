@@ -1,5 +1,5 @@
--- Grain: one row per advocate, somebody whom the source names as the one who referred another person: whom he
--- brought, and what they brought. Nobody refers himself. Whether referred customers are better ones see
+-- Grain: one row per advocate, somebody whom the source names as the one who referred another person: whom they
+-- brought, and what these brought. Nobody refers themselves. Whether referred customers are better ones see
 -- rpt_referral_comparison.
 
 with people as (

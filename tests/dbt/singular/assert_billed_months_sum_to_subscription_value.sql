@@ -1,4 +1,4 @@
--- Fails for a customer whose billed months do not sum to his subscription value.
+-- Fails for a customer whose billed months do not sum to their subscription value.
 
 with billed as (
     select

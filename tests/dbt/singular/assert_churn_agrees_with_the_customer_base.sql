@@ -1,6 +1,6 @@
 -- Fails where the churn database and the spells behind fct_customer_base disagree though both rest on the same: of
 -- a customer without any subscription every spell must be a spell of both; a departure from a subscription must be a
--- lapse there, unless he still orders.
+-- lapse there, unless they still order.
 
 with churn_spells as (
     select * from {{ ref('int_churn_spells') }}

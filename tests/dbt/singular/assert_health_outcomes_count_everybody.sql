@@ -41,5 +41,5 @@ where
     outcomes.customers <> overall.customers
     or outcomes.customers <> everybody.customers
     or outcomes.customers > coalesce(health.customers, 0)
-    -- Nobody gives notice of his next order.
+    -- Nobody gives notice of their next order.
     or (outcomes.churn_basis = 'orders' and outcomes.customers <> coalesce(health.customers, 0))

@@ -34,7 +34,7 @@ def departures(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]
 
 
 def test_departures_are_the_planted_ones(demo_warehouse: Warehouse, departures: list[dict[str, str]]) -> None:
-    """Who left, when, by whom, after which first day, and when he came back."""
+    """Who left, when, by whom, after which first day, and when they came back."""
     built = demo_warehouse.rows(
         """
         select customer_id, churned_on, churn_type, subscribed_on, billing_interval, reactivated_on

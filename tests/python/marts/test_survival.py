@@ -67,7 +67,7 @@ tables:
 
 @dataclass(frozen=True)
 class Shopper:
-    """What is true of a made-up shopper: `tenure` in days until he left, or until he was last seen."""
+    """What is true of a made-up shopper: `tenure` in days until they left, or until they were last seen."""
 
     customer: str
     country: str

@@ -183,7 +183,7 @@ def test_odd_shops_end_in_a_reason_or_in_sane_numbers(
         if row["window_name"] == "full":
             assert 0 <= row["expected_orders_90_days"] <= row["expected_orders_365_days"]
             assert 0 <= row["discounted_orders_365_days"] <= row["expected_orders_365_days"]
-            # Nobody is expected to buy at more than twice the pace at which he has.
+            # Nobody is expected to buy at more than twice the pace at which they have.
             pace = (row["frequency"] + 1) / max(row["age_days"], 30)
             assert row["expected_orders_365_days"] <= 2 * 365 * pace, name
     largest = max(float(mean) for _, mean in spent)

@@ -121,6 +121,30 @@ def test_same_marts_give_the_same_parquet(settings: Settings) -> None:
     }
 
 
+def test_a_mart_is_sorted_by_its_key(settings: Settings) -> None:
+    """Which the build file tells; without one, by all columns as they come."""
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute("create schema if not exists intermediate")
+        connection.execute("create table intermediate.mart_keys (mart_name text, key_columns text)")
+        connection.execute(
+            "insert into intermediate.mart_keys values ('keyed', 'b, c'), ('unkeyed', ''), ('other', 'gone')"
+        )
+        for mart in ("keyed", "unkeyed", "other"):
+            connection.execute(
+                f"create table marts.{mart} as from (values (1, 2, 1), (2, 1, 2), (3, 1, 1)) as t (a, b, c)"
+            )
+    publication = publish(settings, name(1))
+    assert {
+        mart: (publication.manifest["marts"][mart]["key"], _column_of_parquet(publication, mart))
+        for mart in ("keyed", "unkeyed", "other")
+    } == {"keyed": (["b", "c"], [3, 2, 1]), "unkeyed": ([], [1, 2, 3]), "other": ([], [1, 2, 3])}
+
+
+def _column_of_parquet(publication: Publication, mart: str) -> list[int]:
+    file = publication.path / publication.manifest["marts"][mart]["parquet"]
+    return [value for (value,) in duckdb.sql(f"select a from read_parquet('{file}')").fetchall()]
+
+
 def test_the_file_of_an_unchanged_mart_is_carried_over(settings: Settings) -> None:
     first = publish(settings, name(1))
     with duckdb.connect(str(settings.build_database)) as connection:

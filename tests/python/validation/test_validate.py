@@ -1112,7 +1112,8 @@ def test_a_free_month_and_a_period_without_length_are_no_contradiction(
     assert (
         find_marts(
             free.format(
-                "date '2026-03-20' as started_on, date '2026-03-20' as ended_on, 90 as amount, '3' as _row_key"
+                "date '2026-03-20' as started_on, date '2026-03-20' as ended_on, 90 as amount, "
+                "'3' as _row_key"
             ),
             mart="rpt_subscription_retention",
         )
