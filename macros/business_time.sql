@@ -17,3 +17,11 @@
         else {{ relation }}.{{ column }}
     end
 {%- endmacro %}
+
+{#- The instant at which a business date begins: of a row with a date alone, the time is not known. -#}
+{% macro midnight(date, timezone) -%}
+    case
+        when {{ timezone }} = 'UTC' then cast({{ date }} as timestamp)
+        else {{ business_time_to_utc('cast(' ~ date ~ ' as timestamp)', timezone) }}
+    end
+{%- endmacro %}

@@ -30,6 +30,26 @@
     )
 {%- endmacro %}
 
+{#- The day so many billing intervals (`week`, `month`, `quarter`, `year`) after `date`, on its day of the month or the last one. -#}
+{% macro add_interval(date, billing_interval, count) -%}
+    case {{ billing_interval }}
+        when 'week' then {{ add_days(date, 'cast(7 * (' ~ count ~ ') as integer)') }}
+        when 'month' then {{ add_months(date, 'cast((' ~ count ~ ') as integer)') }}
+        when 'quarter' then {{ add_months(date, 'cast(3 * (' ~ count ~ ') as integer)') }}
+        when 'year' then {{ add_months(date, 'cast(12 * (' ~ count ~ ') as integer)') }}
+    end
+{%- endmacro %}
+
+{#- Billing intervals begun from `anchor` to `until` (exclusive): a bill is due on the anchor, and each interval later. -#}
+{% macro intervals_begun(anchor, until, billing_interval) -%}
+    case {{ billing_interval }}
+        when 'week' then cast(floor(({{ days_between(anchor, until) }} + 6) / 7) as bigint)
+        when 'month' then {{ months_run(anchor, until) }}
+        when 'quarter' then cast(floor(({{ months_run(anchor, until) }} + 2) / 3) as bigint)
+        when 'year' then cast(floor(({{ months_run(anchor, until) }} + 11) / 12) as bigint)
+    end
+{%- endmacro %}
+
 {#-
     An end that may be open, as a date that can be compared: `open_end('active_until') > x`. Written as `active_until is
     null or active_until > x`, a join is no plain conjunction, and DuckDB compares every row with every row.

@@ -7,7 +7,8 @@
 
     - staging (`replace_rows`): the keys that later batches brought, changed or removed;
     - customer grains (`replace_customers`): the customers whom later batches touched, and those with an event between
-      the former as_of_date and the new one, whichever of the two is the later;
+      the former as_of_date and the new one, whichever of the two is the later; what sums bills
+      (`replace_customers_and_billed`) those too who were billed between them;
     - customers by the month (`replace_customer_months`): all months of these customers, and of everybody else those that
       the former as_of_date, or the new one, had not seen to their end;
     - periods (`replace_periods`): those whose fingerprint in int_revenue_periods is another one than when they were ranked.
@@ -216,6 +217,30 @@
     {{ replace_keys_sql(arg_dict, 'customer_id', touched_customers(), ref('int_settings')) }}
 {%- endmacro %}
 
+{#-
+    Customers by what they were billed: those too whose bills fell due between the former as_of_date and the new one. Bills
+    are made of periods, and are no events of the data.
+-#}
+{% macro touched_or_billed_customers() -%}
+    {%- set state = increment_state(ref('int_settings')) -%}
+    {{ touched_customers() }}
+    union
+    select b.customer_id
+    from {{ ref('int_subscription_bills') }} as b
+    inner join {{ state }} as former on b.billed_on > former.as_of_date
+    union
+    -- When as_of_date goes back, bills go: those of the periods that run.
+    select p.customer_id
+    from {{ ref('int_subscription_periods') }} as p
+    inner join {{ state }} as former on 1 = 1
+    inner join {{ ref('int_settings') }} as present on present.as_of_date < former.as_of_date
+    where p.is_paid and p.ended_on is null
+{%- endmacro %}
+
+{% macro get_incremental_replace_customers_and_billed_sql(arg_dict) -%}
+    {{ replace_keys_sql(arg_dict, 'customer_id', touched_or_billed_customers(), ref('int_settings')) }}
+{%- endmacro %}
+
 {% macro replace_keys_sql(arg_dict, key, touched, settings, or_where='1 = 0') -%}
     {%- set columns = get_quoted_csv(arg_dict.dest_columns | map(attribute='name')) -%}
     delete from {{ arg_dict.target_relation }}
@@ -234,6 +259,16 @@
     {%- set valid = increment_state(ref('int_settings')) -%}
     {%- if is_incremental() -%}
         ({{ column }} in ({{ touched }}) or not exists (select 1 from {{ valid }} as s))
+    {%- else -%}
+        1 = 1
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro only_touched_or_billed_customers() -%}
+    {%- set touched = touched_or_billed_customers() -%}
+    {%- set valid = increment_state(ref('int_settings')) -%}
+    {%- if is_incremental() -%}
+        (customer_id in ({{ touched }}) or not exists (select 1 from {{ valid }} as s))
     {%- else -%}
         1 = 1
     {%- endif -%}

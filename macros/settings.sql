@@ -37,6 +37,7 @@
         'onboarding_days': dbt.type_bigint(),
         'loyalty_tier_months': dbt.type_bigint(),
         'scenario_history_months': dbt.type_bigint(),
+        'departure_days': dbt.type_bigint(),
         'churn_lookback_days': dbt.type_bigint(),
         'payment_grace_days': dbt.type_bigint(),
         'engagement_recent_days': dbt.type_bigint(),

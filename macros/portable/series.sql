@@ -78,3 +78,28 @@
         end
     ) series as step
 {%- endmacro %}
+
+{#-
+    A select of `columns` of a relation and a row per whole number from `first` to `last`, both columns of it, in the column
+    `number`; no row where `last` lies before `first`. No join: each row is repeated where it stands.
+-#}
+{% macro expand_numbers(relation, columns, first, last) -%}
+    {{ return(adapter.dispatch('expand_numbers', 'tenure')(relation, columns, first, last)) }}
+{%- endmacro %}
+
+{% macro default__expand_numbers(relation, columns, first, last) -%}
+    select
+        {{ columns | join(', ') }},
+        unnest(generate_series({{ first }}, {{ last }})) as number
+    from {{ relation }}
+{%- endmacro %}
+
+{% macro spark__expand_numbers(relation, columns, first, last) -%}
+    select
+        {{ columns | join(', ') }},
+        series.step as number
+    from {{ relation }}
+    lateral view explode(
+        case when {{ first }} <= {{ last }} then sequence({{ first }}, {{ last }}) else cast(array() as array<bigint>) end
+    ) series as step
+{%- endmacro %}

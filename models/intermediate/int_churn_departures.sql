@@ -1,9 +1,9 @@
 {{ config(materialized='view') }}
 
 -- Grain: one row per ended spell of the churn database: what ended, and what was said about it. Where several
--- subscriptions ended on the day, plan and reason are those of the one that says most, then the dearest; the MRR is
--- that of all. What is measured of a departure is measured before `measured_before`: the request to leave, if it
--- came before the end, else the end.
+-- subscriptions ended within departure_days, plan and reason are those of the one that says most, then the dearest; the
+-- MRR is that of all. What another subscription took the place of on the day did not end. What is measured of a
+-- departure is measured before `measured_before`: the request to leave, if it came before the end, else the end.
 
 with spells as (
     select *
@@ -17,21 +17,46 @@ periods as (
     where is_paid
 ),
 
+settings as (
+    select * from {{ ref('int_settings') }}
+),
+
+starts as (
+    select distinct
+        customer_id,
+        started_on
+    from periods
+),
+
+ends as (
+    select periods.*
+    from periods
+    left join starts
+        on periods.customer_id = starts.customer_id and periods.ended_on = starts.started_on
+    where periods.ended_on is not null and starts.customer_id is null
+),
+
 ending_periods as (
     select
-        periods.*,
+        ends.*,
         spells.spell_number,
-        sum(periods.mrr) over (partition by spells.customer_id, spells.spell_number) as mrr_lost,
+        sum(ends.mrr) over (partition by spells.customer_id, spells.spell_number) as mrr_lost,
         row_number() over (
             partition by spells.customer_id, spells.spell_number
             order by
-                case when periods.cancel_reason is null then 1 else 0 end,
-                case when periods.cancel_requested_on is null and periods.cancel_type is null then 1 else 0 end,
-                periods.mrr desc,
-                periods.subscription_id asc
+                case when ends.cancel_reason is null then 1 else 0 end,
+                case when ends.cancel_requested_on is null and ends.cancel_type is null then 1 else 0 end,
+                ends.mrr desc,
+                ends.subscription_id asc
         ) as priority
     from spells
-    inner join periods on spells.customer_id = periods.customer_id and spells.churned_on = periods.ended_on
+    cross join settings
+    inner join ends
+        on
+            spells.customer_id = ends.customer_id
+            and spells.churned_on >= ends.ended_on
+            and {{ add_days('spells.churned_on', '-settings.departure_days') }} < ends.ended_on
+            and spells.subscribed_on <= ends.started_on
     where spells.basis = 'subscription'
 ),
 

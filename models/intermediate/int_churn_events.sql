@@ -25,10 +25,8 @@ reasons as (
     select * from {{ ref('churn_reasons') }}
 ),
 
-periods as (
-    select *
-    from {{ ref('int_subscription_periods') }}
-    where is_paid
+bills as (
+    select * from {{ ref('int_subscription_bills') }}
 ),
 
 customer_days as (
@@ -77,7 +75,10 @@ events as (
             'case when departures.basis = \'subscription\' then departures.churned_on else '
             ~ add_days('departures.last_order_on', 1) ~ ' end',
             '-settings.churn_value_days'
-        ) }} as value_from
+        ) }} as value_from,
+        -- Bills come by the calendar: the yearly one of a year of 366 days is one of the last year.
+        {{ add_months('departures.churned_on', '-cast(floor(settings.churn_value_days * 12 / 365) as integer)') }}
+            as billed_from
     from departures
     cross join settings
 ),
@@ -191,18 +192,13 @@ order_totals as (
 subscription_totals as (
     select
         events.churn_event_id,
-        sum(
-            periods.mrr * {{ months_run(
-                'greatest(periods.started_on, events.value_from)',
-                'coalesce(least(periods.ended_on, events.churned_on), events.churned_on)'
-            ) }}
-        ) as subscription_value
+        sum(bills.billed_amount) as subscription_value
     from events
-    inner join periods
+    inner join bills
         on
-            events.customer_id = periods.customer_id
-            and events.churned_on > periods.started_on
-            and events.value_from < {{ open_end('periods.ended_on') }}
+            events.customer_id = bills.customer_id
+            and events.churned_on > bills.billed_on
+            and events.billed_from <= bills.billed_on
     group by events.churn_event_id
 ),
 

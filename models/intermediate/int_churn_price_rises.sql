@@ -14,7 +14,8 @@ with events as (
 periods as (
     select *
     from {{ ref('int_subscription_periods') }}
-    where is_paid
+    -- A free month between is no price to rise from.
+    where is_paid and list_amount > 0
 ),
 
 plan_prices as (

@@ -1,7 +1,8 @@
 -- Grain: one row per window, customer, billing interval and contract: paid periods that follow each other
 -- without a day between, as known at the window's end. A contract comes up for renewal each time its interval is
--- over: a customer who leaves within a term has paid it, and has left at its end. Who then goes on with another
--- interval has not left; who has given notice will. For departures see int_churn_spells.
+-- over: a customer who leaves within a term has paid it, and has left at its end. Until that day has come they count
+-- as not yet come up, and so does who has given notice: of those of the same term who will renew, nobody is known to.
+-- Who then goes on with another interval has not left. For departures see int_churn_spells.
 
 with windows as (
     select * from {{ ref('int_clv_windows') }}
@@ -109,12 +110,24 @@ termed as (
             and contracts.contract_number = switched.contract_number
 ),
 
-counted as (
+begun as (
     select
         *,
         {{ months_run('started_on', 'known_until') }} as begun_months,
         {{ days_between('started_on', 'known_until') }} as run_days
     from termed
+),
+
+counted as (
+    select
+        *,
+        cast(
+            case
+                when billing_interval = 'week' then floor((run_days - 1) / 7)
+                else floor((begun_months - 1) / term_months)
+            end as {{ dbt.type_bigint() }}
+        ) as renewals
+    from begun
 ),
 
 final as (
@@ -129,22 +142,17 @@ final as (
         counted.ended_on,
         counted.ended_on is null as is_running,
         counted.ended_on is null and counted.noticed_mrr = counted.mrr as has_given_notice,
-        (counted.ended_on is not null and not counted.is_switched)
-        or (counted.ended_on is null and counted.noticed_mrr = counted.mrr) as is_ended,
+        counted.ended_on is not null
+        and not counted.is_switched
+        and {{ add_interval('counted.started_on', 'counted.billing_interval', 'counted.renewals + 1') }}
+        <= counted.observed_until as is_ended,
         cast(counted.begun_months as {{ dbt.type_bigint() }}) as begun_months,
-        cast(
-            case
-                when counted.billing_interval = 'week' then floor((counted.run_days - 1) / 7)
-                else floor((counted.begun_months - 1) / counted.term_months)
-            end as {{ dbt.type_bigint() }}
-        ) as renewals,
+        counted.renewals,
         -- Of the term that runs; what it holds is paid for.
         cast(
             case
                 when counted.billing_interval = 'week' then 1
-                else
-                    counted.begun_months
-                    - floor((counted.begun_months - 1) / counted.term_months) * counted.term_months
+                else counted.begun_months - counted.renewals * counted.term_months
             end as {{ dbt.type_bigint() }}
         ) as begun_months_of_term,
         -- Without what will not be renewed.

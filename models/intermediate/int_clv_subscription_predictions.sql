@@ -1,7 +1,7 @@
--- Grain: one row per customer who ever subscribed in the window and window: how long their fit
--- expects them to pay, before any gate: not for readers. Of several running contracts the one that brings most
--- counts, for all of their recurring revenue. Who has given notice pays to the end of the term; who has left, no
--- more: a model of renewals knows no return. For what may be published see fct_customer_lifetime_value.
+-- Grain: one row per window, customer who ever subscribed in it, and billing interval of a contract that runs (of who
+-- has left: of the last one): how long the fit of that interval expects it to be paid, before any gate: not for
+-- readers. Who has given notice pays to the end of their term; who has left, no more: a model of renewals knows no
+-- return. For what may be published see fct_customer_lifetime_value.
 
 with contracts as (
     select * from {{ ref('int_clv_contracts') }}
@@ -44,7 +44,8 @@ ranked as (
         begun_months,
         renewals,
         begun_months_of_term,
-        sum(mrr) over (partition by window_name, customer_id) as mrr,
+        mrr,
+        count(case when is_running then 1 end) over (partition by window_name, customer_id) as running_contracts,
         row_number() over (
             partition by window_name, customer_id
             order by
@@ -78,7 +79,8 @@ assigned as (
             when ranked.billing_interval = 'year' then 12 - ranked.begun_months_of_term
             else 0
         end as certain_months,
-        ranked.mrr
+        ranked.mrr,
+        ranked.running_contracts
     from ranked
     left join fits
         on
@@ -86,13 +88,15 @@ assigned as (
             and ranked.segment_type = fits.segment_type
             and ranked.segment_value = fits.segment_value
             and ranked.billing_interval = fits.billing_interval
-    where ranked.contract_rank = 1
+    where ranked.is_running or (ranked.running_contracts = 0 and ranked.contract_rank = 1)
 ),
 
--- What became of the months that would have taken a renewal.
+-- What became of the months that would have taken a renewal. Another interval is no departure, unless it is the other
+-- contract of who had two.
 held_out as (
     select
         assigned.customer_id,
+        assigned.billing_interval,
         count(distinct horizon.number) as holdout_months,
         sum(periods.mrr) as holdout_revenue
     from assigned
@@ -102,12 +106,15 @@ held_out as (
     inner join periods
         on
             assigned.customer_id = periods.customer_id
+            and case
+                when assigned.running_contracts = 1 then periods.billing_interval else assigned.billing_interval
+            end = periods.billing_interval
             and {{ add_months('assigned.started_on', 'cast(assigned.begun_months + horizon.number as integer)') }}
             >= periods.started_on
             and {{ add_months('assigned.started_on', 'cast(assigned.begun_months + horizon.number as integer)') }}
             < {{ open_end('periods.ended_on') }}
     where assigned.is_running
-    group by assigned.customer_id
+    group by assigned.customer_id, assigned.billing_interval
 ),
 
 scored as (
@@ -188,7 +195,8 @@ final as (
             when scored.is_calibration then cast(coalesce(held_out.holdout_revenue, 0) as {{ type_money() }})
         end as holdout_revenue
     from scored
-    left join held_out on scored.customer_id = held_out.customer_id
+    left join held_out
+        on scored.customer_id = held_out.customer_id and scored.billing_interval = held_out.billing_interval
 )
 
 select * from final

@@ -10,8 +10,12 @@ customers as (
     select * from {{ ref('int_customers') }}
 ),
 
+-- Of those who order: what is given back to a pure subscriber is no part of an order.
 customer_days as (
-    select * from {{ ref('int_customer_days') }}
+    select customer_days.*
+    from {{ ref('int_customer_days') }} as customer_days
+    inner join {{ ref('int_customers') }} as customers on customer_days.customer_id = customers.customer_id
+    where customers.first_order_on is not null
 ),
 
 history as (

@@ -58,19 +58,32 @@ comments as (
     where comment_number = 1
 ),
 
-subscription_values as (
+-- The last day of a paid subscription up to then: who answers after they have left is worth what they were.
+paid_days as (
     select
         comments.comment_type,
         comments.comment_id,
-        sum(periods.mrr) as mrr
+        comments.customer_id,
+        max(least(comments.valued_on, {{ add_days(open_end('periods.ended_on'), -1) }})) as paid_on
     from comments
+    inner join periods on comments.customer_id = periods.customer_id and periods.started_on <= comments.valued_on
+    where periods.is_paid
+    group by comments.comment_type, comments.comment_id, comments.customer_id
+),
+
+subscription_values as (
+    select
+        paid_days.comment_type,
+        paid_days.comment_id,
+        sum(periods.mrr) as mrr
+    from paid_days
     inner join periods
         on
-            comments.customer_id = periods.customer_id
-            and periods.started_on <= comments.valued_on
-            and {{ open_end('periods.ended_on') }} > comments.valued_on
+            paid_days.customer_id = periods.customer_id
+            and periods.started_on <= paid_days.paid_on
+            and {{ open_end('periods.ended_on') }} > paid_days.paid_on
     where periods.is_paid
-    group by comments.comment_type, comments.comment_id
+    group by paid_days.comment_type, paid_days.comment_id
 ),
 
 order_values as (

@@ -31,12 +31,54 @@ usage_events as (
     where {{ only_touched_customers('usage_events.customer_id') }}
 ),
 
+periods as (
+    select *
+    from {{ ref('int_subscription_periods') }}
+    where is_paid and {{ only_touched_customers() }}
+),
+
+settings as (
+    select * from {{ ref('int_settings') }}
+),
+
 first_orders as (
     select
         customer_id,
-        min(ordered_on) as first_booked_on
+        min(ordered_on) as first_booked_on,
+        min(ordered_at) as first_booked_at
     from orders
     group by customer_id
+),
+
+first_periods as (
+    select
+        customer_id,
+        min(started_on) as first_paid_on
+    from periods
+    group by customer_id
+),
+
+-- A refund of no known order, made before all that we know the customer to have bought, belongs to a purchase that we
+-- never saw. On the day of the first order the time decides, where both have one: midnight is a day without.
+judged_refunds as (
+    select
+        refunds.*,
+        refunds.has_known_order
+        or coalesce(refunds.refunded_on >= first_periods.first_paid_on, false)
+        or coalesce(refunds.refunded_on > first_orders.first_booked_on, false)
+        or coalesce(
+            refunds.refunded_on = first_orders.first_booked_on
+            and not coalesce(
+                refunds.refunded_at < first_orders.first_booked_at
+                and refunds.refunded_at <> {{ midnight('refunds.refunded_on', 'settings.business_timezone') }},
+                false
+            ),
+            false
+        ) as is_of_known_purchase
+    from refunds
+    cross join settings
+    left join first_orders on refunds.customer_id = first_orders.customer_id
+    left join first_periods on refunds.customer_id = first_periods.customer_id
 ),
 
 events as (
@@ -58,11 +100,10 @@ events as (
 
     union all
 
-    -- A refund of no known order, made before the customer's first order in the data, belongs to a purchase
-    -- that we never saw: it is no value they cost us. It is kept apart, and reported.
+    -- What belongs to a purchase that we never saw is no value they cost us. It is kept apart, and reported.
     select
-        refunds.customer_id,
-        refunds.refunded_on as activity_on,
+        customer_id,
+        refunded_on as activity_on,
         0 as order_count,
         0 as discounted_order_count,
         0 as gross_revenue,
@@ -70,19 +111,11 @@ events as (
         0 as counted_revenue,
         0 as cost_amount,
         0 as uncosted_order_count,
-        case
-            when refunds.has_known_order or refunds.refunded_on >= first_orders.first_booked_on
-                then refunds.refunded_amount
-            else 0
-        end as refunded_amount,
-        case
-            when refunds.has_known_order or refunds.refunded_on >= first_orders.first_booked_on then 0
-            else refunds.refunded_amount
-        end as unattributed_refunded_amount,
+        case when is_of_known_purchase then refunded_amount else 0 end as refunded_amount,
+        case when is_of_known_purchase then 0 else refunded_amount end as unattributed_refunded_amount,
         0 as uses,
         0 as minutes
-    from refunds
-    left join first_orders on refunds.customer_id = first_orders.customer_id
+    from judged_refunds
 
     union all
 

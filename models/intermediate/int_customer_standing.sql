@@ -1,7 +1,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_customers',
+        incremental_strategy='replace_customers_and_billed',
         unique_key=['customer_id', 'month'],
         on_schema_change='sync_all_columns',
         post_hook="{{ remember_increment(ref('int_settings'), 'as_of_date') }}",
@@ -10,9 +10,9 @@
 
 -- Grain: one row per customer and month, from the month of the first purchase on, in which something about them
 -- changes: they buy, are refunded, begin or cease to be active or to pay, or a purchase becomes too old for the loyalty
--- tier. It holds until `next_month`. Nothing in it moves with as_of_date alone, so only touched customers are computed
--- again; the last rows may lie ahead of it. For every month of a customer's life see int_customer_month_ends, which is
--- made of this.
+-- tier. A bill, too, is a change. It holds until `next_month`. Nothing but bills in it moves with as_of_date alone, so
+-- only touched customers are computed again, and those who were billed since; the last rows may lie ahead of it. For
+-- every month of a customer's life see int_customer_month_ends, which is made of this.
 
 with settings as (
     select * from {{ ref('int_settings') }}
@@ -21,37 +21,35 @@ with settings as (
 customers as (
     select *
     from {{ ref('int_customers') }}
-    where is_customer and {{ only_touched_customers() }}
+    where is_customer and {{ only_touched_or_billed_customers() }}
 ),
 
 customer_months as (
     select *
     from {{ ref('int_customer_months') }}
-    where {{ only_touched_customers() }}
+    where {{ only_touched_or_billed_customers() }}
 ),
 
 periods as (
     select *
     from {{ ref('int_subscription_periods') }}
-    where is_paid and {{ only_touched_customers() }}
+    where is_paid and {{ only_touched_or_billed_customers() }}
 ),
 
 spells as (
     select *
     from {{ ref('int_customer_spells') }}
-    where {{ only_touched_customers() }}
+    where {{ only_touched_or_billed_customers() }}
+),
+
+bills as (
+    select *
+    from {{ ref('int_subscription_bills') }}
+    where {{ only_touched_or_billed_customers() }}
 ),
 
 tiers as (
-    select
-        tier,
-        case
-            when tier_rank = min(tier_rank) over () then cast(-1e23 as {{ type_money() }}) else minimum_net_revenue
-        end as minimum_net_revenue,
-        coalesce(
-            lead(minimum_net_revenue) over (order by tier_rank), cast(1e23 as {{ type_money() }})
-        ) as next_minimum_net_revenue
-    from {{ ref('loyalty_tiers') }}
+    {{ loyalty_tier_bounds() }}
 ),
 
 -- Months on a day of which a paid subscription ran: an end on the first day of a month is not in it.
@@ -116,6 +114,25 @@ booked as (
     inner join customers on customer_months.customer_id = customers.customer_id
 ),
 
+-- What the loyalty tier is made of, by the month.
+valued as (
+    select
+        customer_id,
+        month,
+        net_revenue as net_value
+    from booked
+
+    union all
+
+    select
+        bills.customer_id,
+        {{ month_start('bills.billed_on') }} as month,
+        sum(bills.billed_amount) as net_value
+    from bills
+    inner join customers on bills.customer_id = customers.customer_id
+    group by bills.customer_id, {{ month_start('bills.billed_on') }}
+),
+
 {% set measures = [
     'order_count', 'order_day_count', 'discounted_order_count', 'net_revenue', 'trailing_change', 'active_change',
     'paid_change', 'paid_offset_change',
@@ -128,7 +145,7 @@ changes as (
         case when is_since_first then order_day_count else 0 end as order_day_count,
         case when is_since_first then discounted_order_count else 0 end as discounted_order_count,
         net_revenue,
-        net_revenue as trailing_change,
+        0 as trailing_change,
         0 as active_change,
         0 as paid_change,
         0 as paid_offset_change
@@ -136,21 +153,37 @@ changes as (
 
     union all
 
-    -- It leaves the sum of the last months as many months later.
     select
-        booked.customer_id,
-        {{ add_months('booked.month', 'settings.loyalty_tier_months') }} as month,
+        customer_id,
+        month,
         0 as order_count,
         0 as order_day_count,
         0 as discounted_order_count,
         0 as net_revenue,
-        -booked.net_revenue as trailing_change,
+        net_value as trailing_change,
         0 as active_change,
         0 as paid_change,
         0 as paid_offset_change
-    from booked
+    from valued
+    where net_value <> 0
+
+    union all
+
+    -- On the same day as many months later it leaves the sum: before the end of that month.
+    select
+        valued.customer_id,
+        {{ add_months('valued.month', 'settings.loyalty_tier_months') }} as month,
+        0 as order_count,
+        0 as order_day_count,
+        0 as discounted_order_count,
+        0 as net_revenue,
+        -valued.net_value as trailing_change,
+        0 as active_change,
+        0 as paid_change,
+        0 as paid_offset_change
+    from valued
     cross join settings
-    where booked.net_revenue <> 0
+    where valued.net_value <> 0
 
     -- Active at a month's end is who had begun and had not ceased: a spell inside a month changes nothing.
     {%- for column, change in [('active_from', 1), ('active_until', -1)] %}
@@ -205,6 +238,11 @@ changed_months as (
         {%- endfor %}
     from changes
     group by customer_id, month
+    -- A bill that takes the place of the one a year before changes nothing.
+    having
+        {%- for measure in measures %}
+            {{ 'or ' if not loop.first }}sum({{ measure }}) <> 0
+        {%- endfor %}
 ),
 
 cumulated as (
@@ -219,7 +257,7 @@ cumulated as (
         cast(sum(order_day_count) over running as {{ dbt.type_bigint() }}) as cumulative_order_day_count,
         cast(sum(discounted_order_count) over running as {{ dbt.type_bigint() }})
             as cumulative_discounted_order_count,
-        cast(sum(trailing_change) over running as {{ type_order_money() }}) as trailing_net_revenue,
+        cast(sum(trailing_change) over running as {{ type_order_money() }}) as trailing_value,
         cast(sum(active_change) over running as {{ dbt.type_bigint() }}) as running_spells,
         cast(sum(paid_change) over running as {{ dbt.type_bigint() }}) as running_payments,
         cast(sum(paid_offset_change) over running as {{ dbt.type_bigint() }}) as paid_months_offset,
@@ -247,7 +285,7 @@ final as (
         cumulated.cumulative_order_day_count,
         cumulated.running_payments > 0 as is_paying,
         cumulated.paid_months_offset,
-        cumulated.trailing_net_revenue,
+        cumulated.trailing_value,
         cumulated.cumulative_discounted_order_count
         > settings.bargain_discounted_share * cumulated.cumulative_order_count as is_bargain_hunter,
         tiers.tier as loyalty_tier,
@@ -264,12 +302,12 @@ final as (
     cross join settings
     left join tiers
         on
-            cumulated.trailing_net_revenue >= tiers.minimum_net_revenue
-            and cumulated.trailing_net_revenue < tiers.next_minimum_net_revenue
+            cumulated.trailing_value >= tiers.minimum_value
+            and cumulated.trailing_value < tiers.next_minimum_value
     left join tiers as previous_tiers
         on
-            cumulated.trailing_net_revenue - cumulated.trailing_change >= previous_tiers.minimum_net_revenue
-            and cumulated.trailing_net_revenue - cumulated.trailing_change < previous_tiers.next_minimum_net_revenue
+            cumulated.trailing_value - cumulated.trailing_change >= previous_tiers.minimum_value
+            and cumulated.trailing_value - cumulated.trailing_change < previous_tiers.next_minimum_value
 )
 
 select * from final

@@ -423,7 +423,7 @@ final as (
         cast(score as {{ type_ratio() }}) as nps,
         case when tickets_from <= observed_until then cast(ticket_count as {{ type_ratio() }}) end as tickets,
         case
-            when payments_from <= observed_until and (churn_basis = 'subscription' or failure_count > 0)
+            when payments_from <= observed_until and churn_basis = 'subscription'
                 then cast(failure_count as {{ type_ratio() }})
         end as payments
     from joined

@@ -5,7 +5,7 @@
 with periods as (
     select *
     from {{ ref('int_subscription_periods') }}
-    where is_paid
+    where is_paid and net_amount > 0
 ),
 
 final as (

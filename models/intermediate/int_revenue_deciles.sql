@@ -12,8 +12,8 @@
 -- first, deciles without anybody left out. Ranking all customers of each period and segment is what costs here: periods
 -- in which nothing has changed since they were ranked are kept. For shares see fct_revenue_concentration.
 
-with customer_months as (
-    select * from {{ ref('int_customer_months') }}
+with customer_revenue as (
+    select * from {{ ref('int_customer_revenue') }}
 ),
 
 periods as (
@@ -45,12 +45,12 @@ revenue as (
     select
         customers.customer_number,
         customers.segment_group,
-        customer_months.month,
-        customer_months.gross_revenue,
-        customer_months.net_revenue
-    from customer_months
-    inner join customers on customer_months.customer_id = customers.customer_id
-    where customer_months.gross_revenue <> 0 or customer_months.net_revenue <> 0
+        customer_revenue.month,
+        customer_revenue.purchase_count,
+        customer_revenue.gross_revenue,
+        customer_revenue.net_revenue
+    from customer_revenue
+    inner join customers on customer_revenue.customer_id = customers.customer_id
 ),
 
 all_of_it as (
@@ -65,6 +65,7 @@ period_revenue as (
             periods.period_number,
             revenue.customer_number,
             revenue.segment_group,
+            revenue.purchase_count,
             revenue.gross_revenue,
             revenue.net_revenue
         from revenue
@@ -78,6 +79,7 @@ period_revenue as (
         all_of_it.period_number,
         revenue.customer_number,
         revenue.segment_group,
+        revenue.purchase_count,
         revenue.gross_revenue,
         revenue.net_revenue
     from revenue
@@ -85,6 +87,7 @@ period_revenue as (
     where all_of_it.period_number is not null
 ),
 
+-- All who bought, for nothing too; who only got money back did not buy.
 customer_periods as (
     select
         period_number,
@@ -94,7 +97,7 @@ customer_periods as (
         cast(sum(net_revenue) as {{ type_order_money() }}) as net_revenue
     from period_revenue
     group by period_number, customer_number, segment_group
-    having sum(gross_revenue) > 0
+    having sum(gross_revenue) > 0 or sum(purchase_count) > 0
 ),
 
 ranked as (
@@ -153,9 +156,13 @@ period_totals as (
         sum(gross_revenue) as gross_revenue,
         sum(top_revenue) as top_revenue,
         -- G = 2 sum(i x_i) / (n sum(x)) - (n + 1) / n, with i from the smallest; ours runs from the largest.
-        2 * cast(sum(ranked_revenue) as {{ type_ratio() }})
-        / (max(customer_count) * cast(sum(gross_revenue) as {{ type_ratio() }}))
-        - (max(customer_count) + 1.0) / max(customer_count) as gini
+        case
+            when sum(gross_revenue) > 0
+                then
+                    2 * cast(sum(ranked_revenue) as {{ type_ratio() }})
+                    / (max(customer_count) * cast(sum(gross_revenue) as {{ type_ratio() }}))
+                    - (max(customer_count) + 1.0) / max(customer_count)
+        end as gini
     from decile_totals
     group by period_number, segment_number
 ),

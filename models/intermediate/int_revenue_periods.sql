@@ -1,10 +1,8 @@
 -- Grain: one row per period (month, quarter, year, all) in which a customer brought anything: a fingerprint of what
 -- each of them brought, by which int_revenue_deciles tells which periods have to be ranked again. Most never change.
 
-with customer_months as (
-    select *
-    from {{ ref('int_customer_months') }}
-    where gross_revenue <> 0 or net_revenue <> 0
+with customer_revenue as (
+    select * from {{ ref('int_customer_revenue') }}
 ),
 
 customers as (
@@ -19,18 +17,20 @@ settings as (
 
 months as (
     select
-        customer_months.month,
+        customer_revenue.month,
         sum(
             {{ row_fingerprint([
-                'customer_months.customer_id',
-                'customer_months.segment_group',
-                'customer_months.gross_revenue',
-                'customer_months.net_revenue',
+                'customer_revenue.customer_id',
+                'customers.segment_group',
+                'customer_revenue.basis',
+                'customer_revenue.purchase_count',
+                'customer_revenue.gross_revenue',
+                'customer_revenue.net_revenue',
             ]) }}
         ) as fingerprint
-    from customer_months
-    inner join customers on customer_months.customer_id = customers.customer_id
-    group by customer_months.month
+    from customer_revenue
+    inner join customers on customer_revenue.customer_id = customers.customer_id
+    group by customer_revenue.month
 ),
 
 periods as (

@@ -13,20 +13,14 @@ months as (
     select * from {{ ref('int_months') }}
 ),
 
-settings as (
-    select * from {{ ref('int_settings') }}
+periods as (
+    select *
+    from {{ ref('int_subscription_periods') }}
+    where is_paid
 ),
 
-periods as (
-    select
-        subscription_periods.*,
-        {{ months_run(
-            'subscription_periods.started_on',
-            'coalesce(subscription_periods.ended_on, ' ~ add_days('settings.as_of_date', 1) ~ ')'
-        ) }} as run_months
-    from {{ ref('int_subscription_periods') }} as subscription_periods
-    cross join settings
-    where subscription_periods.is_paid
+bills as (
+    select * from {{ ref('int_subscription_bills') }}
 ),
 
 spine as (
@@ -55,20 +49,15 @@ closing as (
     group by spine.customer_id, spine.month
 ),
 
--- A begun month is billed whole, in the calendar month in which it begins: the months of a customer sum to their
+-- An interval is billed whole, in the calendar month in which it begins: the months of a customer sum to their
 -- subscription value.
 billed as (
     select
-        spine.customer_id,
-        spine.month,
-        sum(periods.mrr) as subscription_revenue
-    from spine
-    inner join periods
-        on
-            spine.customer_id = periods.customer_id
-            and {{ months_between('periods.started_on', 'spine.month') }} >= 0
-            and {{ months_between('periods.started_on', 'spine.month') }} < periods.run_months
-    group by spine.customer_id, spine.month
+        customer_id,
+        {{ month_start('billed_on') }} as month,
+        sum(billed_amount) as subscription_revenue
+    from bills
+    group by customer_id, {{ month_start('billed_on') }}
 ),
 
 -- What was known when the month began: the largest of the periods that ran on its eve, else the one that ended

@@ -1,10 +1,13 @@
 -- Grain: one row per period of a subscription with one plan and price, begun by as_of_date, in the reporting
--- currency. Where two periods of one subscription overlap, the earlier ends as the later begins. `ended_on` is
--- exclusive, and null while the period runs: an end after as_of_date has not happened. For who is active see
--- int_customer_spells.
+-- currency. Where two periods of one subscription overlap, the earlier ends as the later begins; one that ends on the
+-- day it begins never ran. `ended_on` is exclusive, and null while the period runs: an end after as_of_date has not
+-- happened. For what was billed see int_subscription_bills, for who is active int_customer_spells.
 
 with subscriptions as (
-    select * from {{ ref('stg_subscriptions') }}
+    -- A period without length touches no neighbour.
+    select *
+    from {{ ref('stg_subscriptions') }}
+    where ended_on is null or ended_on > started_on
 ),
 
 exchange_rates as (
@@ -28,58 +31,183 @@ begun as (
 clipped as (
     select
         begun.*,
+        begun.amount - begun.discount_amount > 0 as is_priced,
         coalesce(
             least(begun.ended_on, begun.next_started_on), begun.ended_on, begun.next_started_on
         ) as clipped_ended_on
     from begun
 ),
 
+-- Periods of a subscription that follow each other on the same day are one contract; a free plan that takes the place
+-- of another plan begins a new one.
+opened as (
+    select
+        *,
+        case
+            when coalesce(lag(clipped_ended_on) over of_subscription <> started_on, true) then 1
+            when
+                not is_priced
+                and coalesce(plan, '') <> coalesce(lag(plan) over of_subscription, '')
+                then 1
+            else 0
+        end as opens_contract
+    from clipped
+    window of_subscription as (partition by subscription_id order by started_on)
+),
+
+contracts as (
+    select
+        *,
+        sum(opens_contract) over (
+            partition by subscription_id order by started_on rows between unbounded preceding and current row
+        ) as contract_number
+    from opened
+),
+
+priced as (
+    select
+        *,
+        sum(case when is_priced then 1 else 0 end) over (
+            partition by subscription_id, contract_number
+            order by started_on
+            rows between unbounded preceding and current row
+        ) as price_number,
+        sum(case when is_priced then 1 else 0 end) over (
+            partition by subscription_id, contract_number
+        ) as price_count
+    from contracts
+),
+
+-- A free period inside a paid contract is a gift, not an end: the next paid one follows it, or it is stated to last
+-- no longer than one billing interval.
+held as (
+    select
+        *,
+        is_priced
+        or (
+            price_number > 0
+            and (
+                price_number < price_count
+                or coalesce(clipped_ended_on <= {{ add_interval('started_on', 'billing_interval', 1) }}, false)
+            )
+        ) as is_paid
+    from priced
+),
+
+-- The billing day stays while the subscription is paid without a gap and by the same interval.
+anchored as (
+    select
+        *,
+        case
+            when
+                lag(clipped_ended_on) over of_subscription = started_on
+                and lag(is_paid) over of_subscription
+                and lag(billing_interval) over of_subscription = billing_interval
+                then 0
+            else 1
+        end as opens_billing,
+        -- A renewal at the same price, as the same subscription or another one.
+        case
+            when
+                lag(clipped_ended_on) over (
+                    partition by customer_id, currency, billing_interval, amount - discount_amount
+                    order by started_on, subscription_id
+                ) = started_on
+                then 0
+            else 1
+        end as opens_price
+    from held
+    window of_subscription as (partition by subscription_id order by started_on)
+),
+
+numbered as (
+    select
+        *,
+        sum(opens_billing) over (
+            partition by subscription_id order by started_on rows between unbounded preceding and current row
+        ) as billing_number,
+        sum(opens_price) over (
+            partition by customer_id, currency, billing_interval, amount - discount_amount
+            order by started_on, subscription_id
+            rows between unbounded preceding and current row
+        ) as own_price_number
+    from anchored
+),
+
 converted as (
     select
-        clipped.*,
+        numbered.*,
+        min(numbered.started_on) over (
+            partition by numbered.subscription_id, numbered.billing_number
+        ) as billing_anchor_on,
         {{ to_reporting_currency(
-            'clipped.amount - clipped.discount_amount',
+            'numbered.amount - numbered.discount_amount',
             'exchange_rates.rate_to_reporting',
-            'clipped.currency',
-            'clipped.started_on'
+            'numbered.currency',
+            'numbered.started_on'
         ) }} as net_amount,
-        coalesce(clipped.cancel_requested_on, clipped.clipped_ended_on) <= settings.as_of_date as is_cancel_known
-    from clipped
+        coalesce(numbered.cancel_requested_on, numbered.clipped_ended_on) <= settings.as_of_date as is_cancel_known
+    from numbered
     cross join settings
-    {{ join_exchange_rate('clipped', 'started_on') }}
+    {{ join_exchange_rate('numbered', 'started_on') }}
+),
+
+-- By the rate at which the price began: a renewal at the same price is no movement, whatever the rate did since.
+recurring as (
+    select
+        *,
+        first_value(net_amount) over (
+            partition by customer_id, currency, billing_interval, amount - discount_amount, own_price_number
+            order by started_on, subscription_id
+        ) as recurring_amount
+    from converted
+),
+
+monthly as (
+    select
+        *,
+        case billing_interval
+            when 'week' then recurring_amount * 52 / 12
+            when 'month' then recurring_amount
+            when 'quarter' then recurring_amount / 3
+            when 'year' then recurring_amount / 12
+        end as own_mrr
+    from recurring
 ),
 
 final as (
     select
-        converted.subscription_id,
-        converted.customer_id,
-        converted.plan,
-        converted.billing_interval,
-        converted.started_on,
-        case when converted.clipped_ended_on <= settings.as_of_date then converted.clipped_ended_on end as ended_on,
+        monthly.subscription_id,
+        monthly.customer_id,
+        monthly.plan,
+        monthly.billing_interval,
+        monthly.started_on,
+        case when monthly.clipped_ended_on <= settings.as_of_date then monthly.clipped_ended_on end as ended_on,
+        monthly.billing_anchor_on,
         case
-            when converted.cancel_requested_on <= settings.as_of_date then converted.cancel_requested_on
+            when monthly.cancel_requested_on <= settings.as_of_date then monthly.cancel_requested_on
         end as cancel_requested_on,
         -- What as_of_date could not know yet: why somebody will leave.
-        case when converted.is_cancel_known then converted.cancel_type end as cancel_type,
-        case when converted.is_cancel_known then converted.cancel_reason end as cancel_reason,
-        case when converted.is_cancel_known then converted.cancel_comment end as cancel_comment,
-        converted.currency,
-        converted.amount as list_amount,
-        converted.discount_amount,
-        cast(converted.net_amount as {{ type_order_money() }}) as net_amount,
+        case when monthly.is_cancel_known then monthly.cancel_type end as cancel_type,
+        case when monthly.is_cancel_known then monthly.cancel_reason end as cancel_reason,
+        case when monthly.is_cancel_known then monthly.cancel_comment end as cancel_comment,
+        monthly.currency,
+        monthly.amount as list_amount,
+        monthly.discount_amount,
+        cast(monthly.net_amount as {{ type_order_money() }}) as net_amount,
+        -- What is free for a while recurs at the price before.
         cast(
-            case converted.billing_interval
-                when 'week' then converted.net_amount * 52 / 12
-                when 'month' then converted.net_amount
-                when 'quarter' then converted.net_amount / 3
-                when 'year' then converted.net_amount / 12
+            case
+                when monthly.is_paid and not monthly.is_priced
+                    then max(case when monthly.is_priced then monthly.own_mrr end) over (
+                        partition by monthly.subscription_id, monthly.contract_number, monthly.price_number
+                    )
+                else monthly.own_mrr
             end as {{ type_order_money() }}
         ) as mrr,
-        converted.net_amount > 0 as is_paid
-    from converted
+        monthly.is_paid
+    from monthly
     cross join settings
-    where converted.clipped_ended_on is null or converted.clipped_ended_on > converted.started_on
 )
 
 select * from final

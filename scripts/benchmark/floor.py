@@ -204,25 +204,41 @@ STEPS: dict[str, str] = {
     """,
     "concentration": """
         create table concentration as
-        with amounts as (
-            select 'month' as period_type, month as period_start, customer_id, gross, gross - discount as net
+        with bills as (
+            select
+                customer_id, amount,
+                cast(started_on + to_months(cast(number * interval_months as integer)) as date) as billed_on
+            from (
+                select
+                    *, case billing_interval when 'year' then 12 else 1 end as interval_months,
+                    unnest(range(0, date_diff('month', started_on, least(ended_on, final_day)) + 1)) as number
+                from periods, (select max(last_day) as final_day from months)
+            ) as intervals
+            where billed_on < ended_on and billed_on <= final_day
+        ),
+        spent as (
+            select customer_id, month, orders as purchases, gross, gross - discount as net
             from customer_months
             union all
-            select 'quarter', cast(date_trunc('quarter', month) as date), customer_id, sum(gross),
-                sum(gross - discount)
-            from customer_months group by all
-            union all
-            select 'year', cast(date_trunc('year', month) as date), customer_id, sum(gross),
-                sum(gross - discount)
-            from customer_months group by all
-            union all
-            select 'all', (select min(month) from months), customer_id, gross, gross - discount
-            from customer_values
+            select
+                customer_id, cast(date_trunc('month', billed_on) as date), count(*), sum(amount), sum(amount)
+            from bills group by all
+        ),
+        amounts as (
+            select
+                period_type,
+                case period_type
+                    when 'all' then (select min(month) from months)
+                    else cast(date_trunc(period_type, month) as date)
+                end as period_start,
+                customer_id, sum(gross) as gross, sum(net) as net
+            from spent, unnest(['month', 'quarter', 'year', 'all']) as types(period_type)
+            group by all
+            having sum(purchases) > 0
         ),
         buyers as (
             select amounts.*, channel, country
             from amounts inner join customer_values using (customer_id)
-            where amounts.gross > 0
         ),
         ranked as (
             {ranked}
@@ -306,10 +322,13 @@ def _open(connection: duckdb.DuckDBPyConnection, folder: Path, with_day: bool) -
         files = f"read_parquet({literal(str(subscriptions / '*.parquet'))})"
         connection.execute(
             f"create temp view periods as "
-            f"select customer_id, started_on, {ends} from {files} where amount > 0"
+            f"select customer_id, started_on, {ends}, amount, billing_interval from {files} where amount > 0"
         )
     else:
-        connection.execute("create temp table periods (customer_id text, started_on date, ended_on date)")
+        connection.execute(
+            "create temp table periods (customer_id text, started_on date, ended_on date, "
+            "amount decimal(18, 2), billing_interval text)"
+        )
     events = [
         f"select cast({column} as date) as day from "
         f"read_parquet({literal(str(folder / 'data' / table / ('*' if with_day else '0*')))} || '.parquet')"

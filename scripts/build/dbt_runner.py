@@ -280,7 +280,7 @@ def _read_results(file: Path) -> list[dict[str, Any]]:
 
 
 def withheld_predictions(database: Path) -> tuple[str, ...]:
-    """The value models in the marts of `database` whose predictions are withheld, each with its reason."""
+    """The value models in the marts of `database` whose predictions, or their money, are withheld; why."""
     with duckdb.connect(str(database), read_only=True) as connection:
         if not connection.execute(
             "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'fct_clv_models'"
@@ -288,9 +288,11 @@ def withheld_predictions(database: Path) -> tuple[str, ...]:
             return ()
         rows = connection.execute(
             """
-            select model, billing_interval, segment_type, segment_value, withheld_reason
+            select
+                model || case when is_published then ', money' else '' end, billing_interval, segment_type,
+                segment_value, coalesce(withheld_reason, value_withheld_reason)
             from marts.fct_clv_models
-            where not is_published
+            where not is_published or not is_value_published
             order by all
             """
         ).fetchall()

@@ -23,7 +23,7 @@ _BASE = """
         arg_max(installed_customers, month) as active_customers,
         sum(order_count) as customer_orders,
         sum(guest_order_count) as guest_orders,
-        sum(net_revenue) as customer_revenue,
+        sum(net_revenue) + coalesce(sum({billed}), 0) as customer_revenue,
         sum(guest_net_revenue) as guest_revenue
     from marts.fct_customer_base
     where segment_type = 'all'
@@ -127,7 +127,15 @@ def summarize(settings: Settings) -> str:
 def read_headlines(publication: Publication) -> Headlines:
     """Query the published file."""
     with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
-        base = _one(connection, _BASE)
+        # A publication of an older version has no revenue of subscriptions.
+        has_billed = _one(
+            connection,
+            """
+            select true from duckdb_columns() where schema_name = 'marts' and table_name = 'fct_customer_base'
+            and column_name = 'subscription_revenue'
+            """,
+        )
+        base = _one(connection, _BASE.format(billed="subscription_revenue" if has_billed else "0"))
         retention = _one(connection, _RETENTION) or (None, None, None)
         concentration = _one(connection, _CONCENTRATION)
         predicted = _one(connection, _PREDICTED)

@@ -43,7 +43,7 @@ def suites(past: Past) -> list[Suite]:
     """One suite for each mart of which something is asked that dbt cannot see."""
     own: dict[str, tuple[Callable[[Past], Iterator[Expectation]], ...]] = {
         "dim_months": (_as_of, _published_marts),
-        "fct_orders": (_orders,),
+        "fct_orders": (_orders, _repeated_bills),
         "fct_customer_base": (_customer_base,),
         "fct_customer_retention_rate": (_retention_rate,),
         "rpt_subscription_retention": (_subscription_retention,),
@@ -161,10 +161,52 @@ where
     )
 
 
+def _repeated_bills(_: Past) -> Iterator[Expectation]:
+    yield no_rows(
+        "No order is the bill of a subscription once more",
+        """with "bills" as (
+    select "customer_id", "billed_on", round("billed_amount", 2) as "amount"
+    from "intermediate"."int_subscription_bills"
+),
+-- A charge is booked on the day, or, in another time zone or by the next run, a day beside it.
+"bill_days" as (
+    select "customer_id", "amount", "billed_on" + unnest([-1, 0, 1]) as "day" from "bills"
+),
+"counts" as (
+    select "customer_id", count(*) as "bills" from "bills" group by "customer_id"
+),
+"repeated" as (
+    select "orders"."customer_id", count(distinct "orders"."order_id") as "orders"
+    from "marts"."fct_orders" as "orders"
+    inner join "bill_days"
+        on
+            "orders"."customer_id" = "bill_days"."customer_id"
+            and "orders"."ordered_on" = "bill_days"."day"
+            and round("orders"."gross_amount" - "orders"."discount_amount", 2) = "bill_days"."amount"
+    where "orders"."is_booked"
+    group by "orders"."customer_id"
+)
+-- One order of the same price may be chance.
+select "repeated"."customer_id", "repeated"."orders" as "orders like bills", "counts"."bills"
+from "repeated"
+inner join "counts" on "repeated"."customer_id" = "counts"."customer_id"
+where 2 * "repeated"."orders" >= "counts"."bills"
+""",
+        Severity.WARNING,
+        expected="no customer with an order of the amount, and the day, of every second bill of their "
+        "subscription",
+        todo="The source writes subscription charges among the orders too, so that the same money counts "
+        "twice, as an order and as a bill: leave the charges out in the adapter's query of orders.",
+    )
+
+
 def _customer_base(_: Past) -> Iterator[Expectation]:
     yield _last_month(
         "Net revenue of the last complete month is of the usual size",
-        """select "month", "net_revenue" + "guest_net_revenue" as "figure", true as "is_enough"
+        """select
+        "month",
+        "net_revenue" + "subscription_revenue" + "guest_net_revenue" as "figure",
+        true as "is_enough"
     from "marts"."fct_customer_base"
     where "segment_type" = 'all' and "is_complete"
 """,
@@ -202,13 +244,19 @@ def _subscription_retention(_: Past) -> Iterator[Expectation]:
         f"""with "settings" as (
     select "reporting_currency", "as_of_date" from "intermediate"."int_settings"
 ),
--- Of overlapping periods of one subscription the later holds: the one begun last tells whether it runs.
+-- Of overlapping periods of one subscription the later holds: the one begun last tells whether it runs. One
+-- that ends as it begins never ran.
 "latest" as (
-    select "current".*
+    select
+        "current".*,
+        max("current"."amount" > coalesce("current"."discount_amount", 0)) over (
+            partition by "current"."subscription_id"
+        ) as "has_been_paid"
     from (
         {current_rows("subscriptions")}
     ) as "current"
     inner join "settings" on "current"."started_on" <= "settings"."as_of_date"
+    where "current"."ended_on" is null or "current"."ended_on" > "current"."started_on"
     qualify row_number() over (
         partition by "current"."subscription_id" order by "current"."started_on" desc
     ) = 1
@@ -223,19 +271,22 @@ def _subscription_retention(_: Past) -> Iterator[Expectation]:
             when 'month' then 1
             when 'quarter' then 1.0 / 3
             when 'year' then 1.0 / 12
-        end as "mrr"
+        end as "mrr",
+        "latest"."amount" > coalesce("latest"."discount_amount", 0) as "is_paid"
     from "latest"
     cross join "settings"
     where
         ("latest"."ended_on" is null or "latest"."ended_on" > "settings"."as_of_date")
-        and "latest"."amount" > coalesce("latest"."discount_amount", 0)
+        and "latest"."has_been_paid"
 ),
+-- What was paid and is free now may be a free month, whose MRR goes on, or an end: dbt tells which.
 "landed" as (
     select
-        count(distinct "customer_id") as "subscribers",
-        count(*) as "subscriptions",
-        coalesce(sum("mrr"), 0) as "mrr",
-        coalesce(bool_and("is_unconverted"), true) as "is_unconverted"
+        count(distinct case when "is_paid" then "customer_id" end) as "subscribers",
+        count(distinct "customer_id") as "subscribers and free",
+        count(case when "is_paid" then 1 end) as "subscriptions",
+        coalesce(sum(case when "is_paid" then "mrr" end), 0) as "mrr",
+        coalesce(bool_and("is_unconverted" and "is_paid"), true) as "is_comparable"
     from "running"
 ),
 "built" as (
@@ -253,10 +304,10 @@ select
 from "landed"
 cross join "built"
 where
-    "landed"."subscribers" <> "built"."subscribers"
+    "built"."subscribers" not between "landed"."subscribers" and "landed"."subscribers and free"
     or (
         -- Others were converted, each at the rate of its day.
-        "landed"."is_unconverted"
+        "landed"."is_comparable"
         -- The MRR of a subscription is rounded to four decimals.
         and abs("landed"."mrr" - "built"."mrr") > {MONEY_TOLERANCE} + 0.0001 * "landed"."subscriptions"
     )""",

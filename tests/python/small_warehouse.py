@@ -24,6 +24,7 @@ MARTS = """
             cast(100 as bigint) as order_count,
             cast(case when t = 'all' then 10 end as bigint) as guest_order_count,
             cast(1000.50 as decimal(18, 2)) as net_revenue,
+            cast(0 as decimal(28, 4)) as subscription_revenue,
             cast(case when t = 'all' then 250.25 end as decimal(18, 2)) as guest_net_revenue,
             m < date '2011-03-01' as is_complete, cast({number} as bigint) as publication_number
         from generate_series(date '2011-01-01', date '2011-03-01', interval 1 month) as r(m),

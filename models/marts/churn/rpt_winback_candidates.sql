@@ -1,11 +1,11 @@
 -- Grain: one row per customer who left and is not active again, by a subscription or by orders, ranked by what
 -- winning them back promises: what they would bring in the next 365 days if they were back x the rate at which
--- people who left for their reason, and had stayed away as long as they have, came back within the next
--- winback_window_days. The rates are of our own history, of departures long enough ago to know; a group of few
--- departures leans on all departures of its basis, as if it had seen winback_smoothing_events more of them. What
--- they would bring is what the value models say, where they have passed their gate: of a shopper what these expect
--- if they have not dropped out, of a subscriber the recurring revenue for as long as a new contract lasts; else it
--- is the value lost with them.
+-- people who left for their reason, and had been away for as long as the class of days says that they are in, came back
+-- within the next winback_window_days. The rates are of our own history, of departures long enough ago to know; a
+-- group of few departures leans on all departures of its basis, as if it had seen winback_smoothing_events more of
+-- them. What they would bring is what the value models say, where they have passed their gate: of a shopper what these
+-- expect if they have not dropped out, of a subscriber the recurring revenue for as long as a new contract lasts; else
+-- it is the value lost with them.
 
 -- Who did not return: of each customer, the last departure.
 with events as (
@@ -57,8 +57,16 @@ order_predictions as (
     where window_name = 'full'
 ),
 
+-- Money is expected only by what has passed the gate of money.
 renewal_curves as (
-    select * from {{ ref('fct_renewal_curves') }}
+    select renewal_curves.*
+    from {{ ref('fct_renewal_curves') }} as renewal_curves
+    inner join {{ ref('fct_clv_models') }} as models
+        on
+            renewal_curves.segment_type = models.segment_type
+            and renewal_curves.segment_value = models.segment_value
+            and renewal_curves.billing_interval = models.billing_interval
+    where models.window_name = 'full' and models.model = 'sbg' and models.is_value_published
 ),
 
 active_customers as (
@@ -83,38 +91,54 @@ departures as (
     group by basis, reason, churned_on, reactivated_on
 ),
 
--- Who was still away when they reached the age, and what they did in the days after it, if those are over.
-observed as (
+-- On which days of the class they were still away, as far as the days after are over: the class stands for all of its
+-- days, and many who come back do so in its first ones.
+away_days as (
     select
         departures.basis,
         departures.reason,
+        departures.departures,
         ages.time_away,
-        sum(departures.departures) as departures,
-        sum(
-            case
-                when
-                    departures.reactivated_on
-                    <= {{ add_days('departures.churned_on', 'ages.minimum_days_away + settings.winback_window_days') }}
-                    then departures.departures
-                else 0
-            end
-        ) as returns
+        ages.minimum_days_away as first_day,
+        least(
+            ages.next_minimum_days_away - 1,
+            {{ days_between('departures.churned_on', 'settings.as_of_date') }} - settings.winback_window_days,
+            {{ days_between('departures.churned_on', open_end('departures.reactivated_on')) }} - 1
+        ) as last_day,
+        -- From this day on the return lay within the window.
+        {{ days_between('departures.churned_on', 'departures.reactivated_on') }}
+        - settings.winback_window_days as returns_from_day
     from departures
     cross join ages
     cross join settings
-    where
-        {{ open_end('departures.reactivated_on') }} > {{ add_days('departures.churned_on', 'ages.minimum_days_away') }}
-        and {{ add_days('departures.churned_on', 'ages.minimum_days_away + settings.winback_window_days') }}
-        <= settings.as_of_date
-    group by departures.basis, departures.reason, ages.time_away
+),
+
+observed as (
+    select
+        basis,
+        reason,
+        time_away,
+        sum(departures) as departures,
+        sum(case when returns_from_day <= last_day then departures else 0 end) as returns,
+        sum(departures * (last_day - first_day + 1)) as days,
+        sum(
+            case
+                when returns_from_day <= last_day
+                    then departures * (last_day - greatest(first_day, returns_from_day) + 1)
+                else 0
+            end
+        ) as return_days
+    from away_days
+    where last_day >= first_day
+    group by basis, reason, time_away
 ),
 
 observed_of_basis as (
     select
         basis,
         time_away,
-        sum(departures) as departures,
-        sum(returns) as returns
+        sum(days) as days,
+        sum(return_days) as return_days
     from observed
     group by basis, time_away
 ),
@@ -144,10 +168,10 @@ rated as (
         coalesce(observed.departures, 0) as similar_departures,
         coalesce(observed.returns, 0) as similar_returns,
         {{ ratio(
-            'coalesce(observed.returns, 0) + settings.winback_smoothing_events * '
-            ~ 'observed_of_basis.returns * 1.0 / observed_of_basis.departures',
+            '(coalesce(observed.departures * observed.return_days * 1.0 / observed.days, 0) '
+            ~ '+ settings.winback_smoothing_events * observed_of_basis.return_days * 1.0 / observed_of_basis.days)',
             'coalesce(observed.departures, 0) '
-            ~ '+ case when observed_of_basis.departures > 0 then settings.winback_smoothing_events end'
+            ~ '+ case when observed_of_basis.days > 0 then settings.winback_smoothing_events end'
         ) }} as win_back_rate
     from candidates
     cross join settings

@@ -90,19 +90,33 @@ ranked as (
         customer_id,
         rank() over (order by last_order_on) as recency_rank,
         rank() over (order by order_day_count) as frequency_rank,
-        rank() over (order by net_revenue) as monetary_rank,
         count(*) over () as customer_count
     from lifetime_values
     where order_count > 0
+),
+
+-- What customers have brought, by orders and subscriptions: all of them have brought something, or nothing.
+ranked_values as (
+    select
+        customer_id,
+        rank() over (order by historic_value) as monetary_rank,
+        count(*) over () as customer_count
+    from lifetime_values
 ),
 
 scored as (
     select
         customer_id,
         1 + floor((recency_rank - 1) * 5.0 / customer_count) as recency_score,
-        1 + floor((frequency_rank - 1) * 5.0 / customer_count) as frequency_score,
-        1 + floor((monetary_rank - 1) * 5.0 / customer_count) as monetary_score
+        1 + floor((frequency_rank - 1) * 5.0 / customer_count) as frequency_score
     from ranked
+),
+
+valued as (
+    select
+        customer_id,
+        1 + floor((monetary_rank - 1) * 5.0 / customer_count) as monetary_score
+    from ranked_values
 ),
 
 joined as (
@@ -116,7 +130,7 @@ joined as (
         standing.loyalty_tier,
         scored.recency_score,
         scored.frequency_score,
-        scored.monetary_score,
+        valued.monetary_score,
         lifetime_values.order_count,
         lifetime_values.order_day_count,
         lifetime_values.gross_revenue,
@@ -140,6 +154,7 @@ joined as (
     left join last_spells on customers.customer_id = last_spells.customer_id
     left join standing on customers.customer_id = standing.customer_id
     left join scored on customers.customer_id = scored.customer_id
+    left join valued on customers.customer_id = valued.customer_id
     left join lifetime_values on customers.customer_id = lifetime_values.customer_id
     left join subscriptions on customers.customer_id = subscriptions.customer_id
     left join current_health on customers.customer_id = current_health.customer_id

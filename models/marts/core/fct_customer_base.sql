@@ -125,7 +125,8 @@ group_subscriptions as (
         subscription_months.month,
         customers.segment_group,
         sum(case when subscription_months.closing_mrr > 0 then 1 else 0 end) as subscribers,
-        sum(subscription_months.closing_mrr) as closing_mrr
+        sum(subscription_months.closing_mrr) as closing_mrr,
+        sum(subscription_months.subscription_revenue) as subscription_revenue
     from subscription_months
     inner join customers on subscription_months.customer_id = customers.customer_id
     group by subscription_months.month, customers.segment_group
@@ -164,7 +165,7 @@ group_revenue as (
     'group_standing': [
         'loyal_customers', 'bargain_customers', 'started_then_vanished_customers', 'ordering_customers', 'order_count',
     ],
-    'group_subscriptions': ['subscribers', 'closing_mrr'],
+    'group_subscriptions': ['subscribers', 'closing_mrr', 'subscription_revenue'],
     'group_health': ['good_health_customers', 'poor_health_customers'],
     'group_revenue': [
         'gross_revenue', 'discount_amount', 'refunded_amount', 'net_revenue', 'unattributed_refunded_amount',
@@ -266,6 +267,7 @@ final as (
         cast(discount_amount as {{ type_money() }}) as discount_amount,
         cast(refunded_amount as {{ type_money() }}) as refunded_amount,
         cast(net_revenue as {{ type_money() }}) as net_revenue,
+        cast(subscription_revenue as {{ type_money() }}) as subscription_revenue,
         cast(unattributed_refunded_amount as {{ type_money() }}) as unattributed_refunded_amount,
         cast(guest_order_count as {{ dbt.type_bigint() }}) as guest_order_count,
         cast(guest_net_revenue as {{ type_money() }}) as guest_net_revenue,

@@ -52,6 +52,7 @@ periods as (
 spells as (
     select
         all_spells.*,
+        min(all_spells.active_from) over (partition by all_spells.customer_id) as first_from,
         customers.segment_group
     from all_spells
     inner join customers on all_spells.customer_id = customers.customer_id
@@ -92,14 +93,14 @@ events as (
 
         union all
 
-        -- Began within, and active at the end.
+        -- Began within, and active at the end: for the first time, whose first spell began within too.
         select
             '{{ period_type }}' as period_type,
             {{ period_start(period_type, 'active_from') }} as period_start,
             segment_group,
             0 as ceased,
-            case when spell_number = 1 then 1 else 0 end as began_first,
-            case when spell_number > 1 then 1 else 0 end as began_again,
+            case when first_from >= {{ period_start(period_type, 'active_from') }} then 1 else 0 end as began_first,
+            case when first_from < {{ period_start(period_type, 'active_from') }} then 1 else 0 end as began_again,
             0 as returned
         from spells
         where {{ open_end('active_until') }} > {{ period_end(period_type, 'active_from') }}

@@ -12,10 +12,8 @@ with subscription_months as (
 with_past as (
     select
         *,
-        -- Whether any earlier month end saw them pay.
-        max(opening_mrr) over (
-            partition by customer_id order by month rows between unbounded preceding and current row
-        ) > 0 as has_had_mrr
+        -- The first row is the month of the first paid period, also when that ended within it.
+        row_number() over (partition by customer_id order by month) > 1 as has_paid_before
     from subscription_months
 ),
 
@@ -26,7 +24,7 @@ classified as (
         *,
         case
             when opening_mrr = 0 and closing_mrr = 0 then 'inactive'
-            when opening_mrr = 0 and has_had_mrr then 'reactivation'
+            when opening_mrr = 0 and has_paid_before then 'reactivation'
             when opening_mrr = 0 then 'new'
             when closing_mrr = 0 then 'churn'
             when closing_mrr > opening_mrr then 'expansion'

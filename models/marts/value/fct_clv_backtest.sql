@@ -26,6 +26,17 @@ settings as (
     select * from {{ ref('int_settings') }}
 ),
 
+value_fits as (
+    select
+        segment_type,
+        segment_value,
+        is_fitted,
+        reason,
+        q
+    from {{ ref('int_clv_fits') }}
+    where window_name = 'calibration' and model = 'gamma_gamma'
+),
+
 held as (
     select
         'bg_nbd' as model,
@@ -180,7 +191,17 @@ valued as (
         judged.*,
         case
             when judged.gate_reason is not null then judged.gate_reason
-            when judged.revenue_bias is null then 'nothing is expected, or was earned, in the held-out part'
+            when coalesce(judged.actual_revenue, 0) <= 0 then 'nothing was earned in the held-out part'
+            when judged.expected_revenue is null and judged.model = 'bg_nbd' and value_fits.segment_type is null
+                then 'not tested: before the held-out part nobody had bought twice'
+            when judged.expected_revenue is null and judged.model = 'bg_nbd' and not value_fits.is_fitted
+                then concat('not tested, no fit before the held-out part: ', coalesce(value_fits.reason, 'unknown'))
+            when judged.expected_revenue is null and judged.model = 'bg_nbd' and value_fits.q <= 1
+                then concat(
+                    'the mean of all is not finite by the fit before the held-out part: q is ',
+                    {{ rounded_text('value_fits.q', 2) }}, ' and would have to be above 1'
+                )
+            when judged.expected_revenue is null then 'what is expected of some customers is not known'
             when abs(judged.revenue_bias) > settings.clv_gate_maximum_bias
                 then concat(
                     'expected a revenue of ', {{ rounded_text('judged.expected_revenue', 0) }}, ' where it was ',
@@ -191,6 +212,8 @@ valued as (
         end as value_gate_reason
     from judged
     cross join settings
+    left join value_fits
+        on judged.segment_type = value_fits.segment_type and judged.segment_value = value_fits.segment_value
 ),
 
 final as (

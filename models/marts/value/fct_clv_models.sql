@@ -34,7 +34,9 @@ judged as (
         case
             when fits.model = 'gamma_gamma' then verdicts.value_gate_reason
             else verdicts.gate_reason
-        end as gate_reason
+        end as gate_reason,
+        verdicts.has_passed_value_gate,
+        verdicts.value_gate_reason
     from fits
     left join fits as calibration
         on
@@ -65,42 +67,61 @@ decided as (
     from judged
 ),
 
+-- BG/NBD knows no money; what Gamma-Gamma publishes is nothing else. Of contracts months may be right, and prices not.
+valued as (
+    select
+        *,
+        case
+            when model = 'bg_nbd' then null
+            when withheld_reason is not null then withheld_reason
+            when model = 'sbg' and not coalesce(has_passed_value_gate, false)
+                then concat('failed the value gate: ', value_gate_reason)
+        end as value_withheld_reason
+    from decided
+),
+
 final as (
     select
-        cast(decided.window_name as {{ dbt.type_string() }}) as window_name,
-        cast(decided.model as {{ dbt.type_string() }}) as model,
-        cast(decided.segment_type as {{ dbt.type_string() }}) as segment_type,
-        cast(decided.segment_value as {{ dbt.type_string() }}) as segment_value,
-        cast(decided.billing_interval as {{ dbt.type_string() }}) as billing_interval,
+        cast(valued.window_name as {{ dbt.type_string() }}) as window_name,
+        cast(valued.model as {{ dbt.type_string() }}) as model,
+        cast(valued.segment_type as {{ dbt.type_string() }}) as segment_type,
+        cast(valued.segment_value as {{ dbt.type_string() }}) as segment_value,
+        cast(valued.billing_interval as {{ dbt.type_string() }}) as billing_interval,
         cast(windows.observed_from as date) as fitted_from,
         cast(windows.observed_until as date) as fitted_until,
         cast(
-            case decided.model when 'bg_nbd' then 'week' when 'sbg' then decided.billing_interval end
+            case valued.model when 'bg_nbd' then 'week' when 'sbg' then valued.billing_interval end
             as {{ dbt.type_string() }}
         ) as time_unit,
         cast(
-            case when decided.model = 'gamma_gamma' then settings.reporting_currency end as {{ dbt.type_string() }}
+            case when valued.model = 'gamma_gamma' then settings.reporting_currency end as {{ dbt.type_string() }}
         ) as money_unit,
-        decided.customers,
-        decided.informative_customers,
-        decided.cells,
-        decided.is_fitted,
-        decided.is_converged,
-        decided.log_likelihood,
+        valued.customers,
+        valued.informative_customers,
+        valued.cells,
+        valued.is_fitted,
+        valued.is_converged,
+        valued.log_likelihood,
         {%- for parameter in ['r', 'alpha', 'a', 'b', 'p', 'q', 'v', 'beta'] %}
-            decided.{{ parameter }},
-            decided.{{ parameter }}_standard_error,
+            valued.{{ parameter }},
+            valued.{{ parameter }}_standard_error,
         {%- endfor %}
-        decided.bounded_parameters,
-        decided.starts,
-        decided.iterations,
-        decided.reason as fit_reason,
-        case when decided.window_name = 'full' then decided.withheld_reason is null end as is_published,
+        valued.bounded_parameters,
+        valued.starts,
+        valued.iterations,
+        valued.reason as fit_reason,
+        case when valued.window_name = 'full' then valued.withheld_reason is null end as is_published,
         cast(
-            case when decided.window_name = 'full' then decided.withheld_reason end as {{ dbt.type_string() }}
-        ) as withheld_reason
-    from decided
-    inner join windows on decided.window_name = windows.window_name
+            case when valued.window_name = 'full' then valued.withheld_reason end as {{ dbt.type_string() }}
+        ) as withheld_reason,
+        case
+            when valued.window_name = 'full' and valued.model <> 'bg_nbd' then valued.value_withheld_reason is null
+        end as is_value_published,
+        cast(
+            case when valued.window_name = 'full' then valued.value_withheld_reason end as {{ dbt.type_string() }}
+        ) as value_withheld_reason
+    from valued
+    inner join windows on valued.window_name = windows.window_name
     cross join settings
 )
 

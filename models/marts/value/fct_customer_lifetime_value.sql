@@ -13,10 +13,8 @@ customer_months as (
     select * from {{ ref('int_customer_months') }}
 ),
 
-periods as (
-    select *
-    from {{ ref('int_subscription_periods') }}
-    where is_paid
+bills as (
+    select * from {{ ref('int_subscription_bills') }}
 ),
 
 standing as (
@@ -42,7 +40,9 @@ models as (
         segment_value,
         billing_interval,
         coalesce(is_published, false) as is_published,
-        withheld_reason
+        withheld_reason,
+        coalesce(is_value_published, false) as is_value_published,
+        value_withheld_reason
     from {{ ref('fct_clv_models') }}
     where window_name = 'full'
 ),
@@ -74,20 +74,12 @@ paid_months as (
     from standing
 ),
 
--- Price x months: each period's monthly price times the months it ran, whole and begun, to its end or to
--- as_of_date.
 subscription_totals as (
     select
-        periods.customer_id,
-        sum(
-            periods.mrr * {{ months_run(
-                'periods.started_on',
-                'coalesce(periods.ended_on, ' ~ add_days('settings.as_of_date', 1) ~ ')'
-            ) }}
-        ) as subscription_value
-    from periods
-    cross join settings
-    group by periods.customer_id
+        customer_id,
+        sum(billed_amount) as subscription_value
+    from bills
+    group by customer_id
 ),
 
 combined as (
@@ -107,8 +99,10 @@ combined as (
         coalesce(order_totals.net_revenue, 0) as net_revenue,
         coalesce(subscription_totals.subscription_value, 0) as subscription_value,
         order_totals.counted_revenue,
+        -- What a subscription costs us, no source tells.
         case
-            when order_totals.uncosted_order_count = 0 then order_totals.net_revenue - order_totals.cost_amount
+            when order_totals.uncosted_order_count = 0 and subscription_totals.customer_id is null
+                then order_totals.net_revenue - order_totals.cost_amount
         end as gross_margin
     from customers
     cross join settings
@@ -117,22 +111,51 @@ combined as (
     left join subscription_totals on customers.customer_id = subscription_totals.customer_id
 ),
 
+-- Each contract goes by the fit of its own interval. What is not known of one is not known of all; they pay as long as
+-- the contract that is expected to last longest.
+subscription_parts as (
+    select
+        subscription_predictions.customer_id,
+        max(case when subscription_predictions.is_running then 1 else 0 end) = 1 as is_running,
+        min(subscription_predictions.segment_value) as segment_value,
+        min(case when models.is_published then 1 else 0 end) = 1 as is_published,
+        min(case when models.is_value_published then 1 else 0 end) = 1 as is_value_published,
+        max(subscription_predictions.expected_paid_months_90_days) as expected_paid_months_90_days,
+        max(subscription_predictions.expected_paid_months_365_days) as expected_paid_months_365_days,
+        sum(subscription_predictions.predicted_value_365_days) as predicted_value_365_days,
+        min(
+            case
+                when not models.is_published then concat('subscription: ', models.withheld_reason)
+                when not models.is_value_published
+                    then concat('subscription value: ', models.value_withheld_reason)
+            end
+        ) as withheld_reason
+    from subscription_predictions
+    left join models
+        on
+            models.model = 'sbg'
+            and subscription_predictions.segment_type = models.segment_type
+            and subscription_predictions.segment_value = models.segment_value
+            and subscription_predictions.billing_interval = models.billing_interval
+    group by subscription_predictions.customer_id
+),
+
 -- Each part with the verdict on the model that it comes from. A customer needs the part of orders if they ever
 -- ordered, and that of subscriptions if one runs, or if it is all they ever had.
 parts as (
     select
         combined.*,
         order_predictions.customer_id is not null as needs_orders,
-        subscription_predictions.customer_id is not null
-        and (subscription_predictions.is_running or order_predictions.customer_id is null) as needs_subscription,
-        subscription_predictions.is_running,
+        subscription_parts.customer_id is not null
+        and (subscription_parts.is_running or order_predictions.customer_id is null) as needs_subscription,
+        subscription_parts.is_running,
         order_predictions.frequency,
         order_predictions.segment_value as order_segment_value,
-        subscription_predictions.segment_value as subscription_segment_value,
+        subscription_parts.segment_value as subscription_segment_value,
         coalesce(order_models.is_published, false) as has_orders_published,
         coalesce(value_models.is_published, false) and order_predictions.expected_order_value is not null
             as has_values_published,
-        coalesce(subscription_models.is_published, false) as has_subscription_published,
+        coalesce(subscription_parts.is_published, false) as has_subscription_published,
         case when order_models.is_published then order_predictions.probability_alive end as probability_alive,
         case when order_models.is_published then order_predictions.expected_orders_90_days end
             as expected_orders_90_days,
@@ -143,20 +166,20 @@ parts as (
             when order_models.is_published and value_models.is_published
                 then order_predictions.predicted_value_365_days
         end as order_value_365_days,
-        case when subscription_models.is_published then subscription_predictions.expected_paid_months_90_days end
+        case when subscription_parts.is_published then subscription_parts.expected_paid_months_90_days end
             as expected_paid_months_90_days,
-        case when subscription_models.is_published then subscription_predictions.expected_paid_months_365_days end
+        case when subscription_parts.is_published then subscription_parts.expected_paid_months_365_days end
             as expected_paid_months_365_days,
-        case when subscription_models.is_published then subscription_predictions.predicted_value_365_days end
+        case when subscription_parts.is_value_published then subscription_parts.predicted_value_365_days end
             as subscription_value_365_days,
         concat('orders: ', order_models.withheld_reason) as order_reason,
         concat(
             'order value: ', coalesce(value_models.withheld_reason, 'the mean of all is not finite by this fit')
         ) as value_reason,
-        concat('subscription: ', subscription_models.withheld_reason) as subscription_reason
+        subscription_parts.withheld_reason as subscription_reason
     from combined
     left join order_predictions on combined.customer_id = order_predictions.customer_id
-    left join subscription_predictions on combined.customer_id = subscription_predictions.customer_id
+    left join subscription_parts on combined.customer_id = subscription_parts.customer_id
     left join models as order_models
         on
             order_models.model = 'bg_nbd'
@@ -167,12 +190,6 @@ parts as (
             value_models.model = 'gamma_gamma'
             and order_predictions.segment_type = value_models.segment_type
             and order_predictions.segment_value = value_models.segment_value
-    left join models as subscription_models
-        on
-            subscription_models.model = 'sbg'
-            and subscription_predictions.segment_type = subscription_models.segment_type
-            and subscription_predictions.segment_value = subscription_models.segment_value
-            and subscription_predictions.billing_interval = subscription_models.billing_interval
 ),
 
 predicted as (
@@ -227,8 +244,7 @@ predicted as (
             when needs_orders and not has_orders_published then order_reason
             when needs_orders and not has_values_published then value_reason
         end as order_reason,
-        case when needs_subscription and not has_subscription_published then subscription_reason end
-            as subscription_reason
+        case when needs_subscription then subscription_reason end as subscription_reason
     from parts
 ),
 

@@ -1,6 +1,6 @@
 -- Grain: one row per period (month, quarter, year, all), segment and decile of the customers who bought in it,
--- the best first: how much of the gross revenue hangs on how few. The top-20 % share and the Gini coefficient
--- are the period's and stand in each of its ten rows.
+-- the best first: how much of the revenue, of orders and subscriptions, hangs on how few. The top-20 % share and the
+-- Gini coefficient are the period's and stand in each of its ten rows.
 
 with decile_totals as (
     select * from {{ ref('int_revenue_deciles') }}

@@ -33,7 +33,7 @@ customers as (
         customer_id,
         cohort_month
     from {{ ref('int_customers') }}
-    where is_customer
+    where first_order_on is not null
 ),
 
 months as (
@@ -60,7 +60,7 @@ group_standing as (
     group by month, segment_group
 ),
 
--- Of customers since their first month.
+-- Of those who have ordered, since their first month: a refund of a pure subscriber is none of orders.
 group_revenue as (
     select
         customer_months.month,

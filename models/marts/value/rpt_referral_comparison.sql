@@ -10,10 +10,8 @@ customer_days as (
     select * from {{ ref('int_customer_days') }}
 ),
 
-periods as (
-    select *
-    from {{ ref('int_subscription_periods') }}
-    where is_paid
+bills as (
+    select * from {{ ref('int_subscription_bills') }}
 ),
 
 spells as (
@@ -55,15 +53,10 @@ order_values as (
 subscription_values as (
     select
         classified.customer_id,
-        sum(
-            periods.mrr * {{ months_run(
-                'periods.started_on',
-                'least(coalesce(periods.ended_on, classified.year_until), classified.year_until)'
-            ) }}
-        ) as subscription_value
+        sum(bills.billed_amount) as subscription_value
     from classified
-    inner join periods on classified.customer_id = periods.customer_id
-    where classified.is_observed and periods.started_on < classified.year_until
+    inner join bills on classified.customer_id = bills.customer_id
+    where classified.is_observed and bills.billed_on < classified.year_until
     group by classified.customer_id
 ),
 

@@ -134,15 +134,22 @@ def test_withheld_predictions_are_told_with_their_reasons(settings: Settings) ->
         create schema marts;
         create table marts.fct_clv_models as
         select * from (values
-            ('bg_nbd', 'none', 'all', 'all', true, null), ('sbg', 'year', 'all', 'all', false, 'too few'),
-            ('gamma_gamma', 'none', 'country', 'VN', false, 'failed the gate'),
-            ('bg_nbd', 'none', 'all', 'all', null, null)
-        ) as t (model, billing_interval, segment_type, segment_value, is_published, withheld_reason)
+            ('bg_nbd', 'none', 'all', 'all', true, null, null, null),
+            ('sbg', 'year', 'all', 'all', false, 'too few', false, 'too few'),
+            ('sbg', 'month', 'all', 'all', true, null, false, 'failed the value gate'),
+            ('sbg', 'week', 'all', 'all', true, null, true, null),
+            ('gamma_gamma', 'none', 'country', 'VN', false, 'failed the gate', false, 'failed the gate'),
+            ('bg_nbd', 'none', 'all', 'all', null, null, null, null)
+        ) as t (
+            model, billing_interval, segment_type, segment_value, is_published, withheld_reason,
+            is_value_published, value_withheld_reason
+        )
         """,
     )
     assert withheld_predictions(settings.build_database) == (
         "gamma_gamma for country VN: failed the gate",
         "sbg for contracts by the year: too few",
+        "sbg, money for contracts by the month: failed the value gate",
     )
 
 

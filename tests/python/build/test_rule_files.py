@@ -87,8 +87,8 @@ def test_who_gives_an_eight_is_a_promoter_now(built: Built) -> None:
 def test_silver_begins_at_sixty_now(built: Built) -> None:
     before, after = built.rows(
         """
-        select trailing_net_revenue, loyalty_tier from intermediate.int_customer_month_ends
-        where trailing_net_revenue >= 60 and trailing_net_revenue < 250
+        select trailing_value, loyalty_tier from intermediate.int_customer_month_ends
+        where trailing_value >= 60 and trailing_value < 250
         """
     )
     assert {tier for _, tier in before} == {"bronze"}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from calendar import monthrange
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -78,3 +79,48 @@ def test_movements_are_those_of_plain_python(demo_warehouse: Warehouse) -> None:
         "contraction",
         "churn",
     }
+
+
+def test_subscription_value_is_that_of_plain_python(demo_warehouse: Warehouse) -> None:
+    """From the periods alone, interval by interval, each at the price of its first day."""
+    (as_of,) = demo_warehouse.rows("select as_of_date from intermediate.int_settings")[0]
+    periods: dict[str, list[tuple[str, date, date, str, Decimal]]] = defaultdict(list)
+    for subscription, customer, started, ended, interval, price in demo_warehouse.rows(
+        """
+        select subscription_id, customer_id, started_on, ended_on, billing_interval, net_amount
+        from intermediate.int_subscription_periods where is_paid order by subscription_id, started_on
+        """
+    ):
+        periods[subscription].append((customer, started, ended or as_of + timedelta(1), interval, price))
+
+    expected: dict[str, Decimal] = defaultdict(Decimal)
+    for rows in periods.values():
+        anchor, count, due = rows[0][1], 0, rows[0][1]
+        last_end, last_interval = None, None
+        for customer, started, ended, interval, price in rows:
+            if last_end != started or last_interval != interval:
+                anchor, count, due = started, 0, started
+            while due < ended:
+                expected[customer] += price
+                count += 1
+                due = _later(anchor, interval, count)
+            last_end, last_interval = ended, interval
+
+    built = demo_warehouse.rows(
+        """
+        select customer_id, subscription_value from marts.fct_customer_lifetime_value
+        where subscription_value <> 0
+        """
+    )
+    assert dict(built) == expected
+    # More than one price in a subscription, or the test says little.
+    assert any(len({price for *_, price in rows}) > 1 for rows in periods.values())
+
+
+def _later(anchor: date, interval: str, count: int) -> date:
+    """So many billing intervals after a day, clamped to the end of the month."""
+    if interval == "week":
+        return anchor + timedelta(7 * count)
+    months = anchor.month - 1 + count * {"month": 1, "quarter": 3, "year": 12}[interval]
+    year, month = anchor.year + months // 12, months % 12 + 1
+    return date(year, month, min(anchor.day, monthrange(year, month)[1]))

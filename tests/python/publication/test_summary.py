@@ -67,6 +67,18 @@ def test_figures_come_from_the_published_file(settings: Settings) -> None:
     )
 
 
+def test_what_was_billed_for_subscriptions_is_revenue(settings: Settings) -> None:
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute("update marts.fct_customer_base set net_revenue = -1, subscription_revenue = 20")
+    assert read_headlines(publish(settings, f"{RUN}-2")).customer_revenue == Decimal(3 * (20 - 1))
+
+
+def test_a_publication_that_knows_no_bills_is_read_too(settings: Settings) -> None:
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute("alter table marts.fct_customer_base drop subscription_revenue")
+    assert read_headlines(publish(settings, f"{RUN}-2")).customer_revenue == Decimal("3001.50")
+
+
 def test_a_month_in_which_nobody_could_lapse_is_no_headline(settings: Settings) -> None:
     with duckdb.connect(str(settings.build_database)) as connection:
         connection.execute("update marts.fct_customer_retention_rate set is_window_observed = false")

@@ -41,7 +41,7 @@ MARTS = {
     "original_currency customer_id is_booked",
     "fct_customer_base": "month segment_type segment_value base_customers installed_customers prospects "
     "ordering_customers order_count guest_order_count net_revenue guest_net_revenue "
-    "unattributed_refunded_amount is_complete",
+    "unattributed_refunded_amount is_complete subscription_revenue",
     "fct_customer_retention_rate": "period_type period_start segment_type segment_value starting_customers "
     "ending_customers retention_rate churn_rate is_window_observed is_complete",
     "rpt_subscription_retention": "month segment_type segment_value opening_customers closing_customers "
@@ -58,9 +58,9 @@ insert into marts.fct_orders values
     ('2', '2026-02-10', 10.0001, 0, 0, 10.0001, true, 'GBP', 'b', true),
     ('3', '2026-03-10', 10.0001, 0, 0, 10.0001, true, 'GBP', null, true);
 insert into marts.fct_customer_base values
-    ('2026-01-01', 'all', 'all', 1, 1, 0, 1, 1, 0, 10.0001, 0, 0, true),
-    ('2026-02-01', 'all', 'all', 2, 2, 1, 1, 1, 0, 10.0001, 0, 0, true),
-    ('2026-03-01', 'all', 'all', 2, 1, 1, 0, 0, 1, 0, 10.0001, 0, true);
+    ('2026-01-01', 'all', 'all', 1, 1, 0, 1, 1, 0, 10.0001, 0, 0, true, 0),
+    ('2026-02-01', 'all', 'all', 2, 2, 1, 1, 1, 0, 10.0001, 0, 0, true, 0),
+    ('2026-03-01', 'all', 'all', 2, 1, 1, 0, 0, 1, 0, 10.0001, 0, true, 0);
 insert into marts.fct_customer_retention_rate values
     ('month', '2026-01-01', 'all', 'all', 0, 1, null, null, true, true),
     ('month', '2026-02-01', 'all', 'all', 1, 2, 1, 0, true, true),
@@ -134,6 +134,10 @@ def create_marts(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "create table intermediate.int_settings as select date '2026-03-31' as as_of_date, "
         "date '2026-03-31' as last_event_on, 'GBP' as reporting_currency, 'UTC' as business_timezone"
+    )
+    connection.execute(
+        "create table intermediate.int_subscription_bills as select * from (values "
+        "('a', date '2026-01-10', 120.0000)) as t (customer_id, billed_on, billed_amount)"
     )
 
 
@@ -1102,6 +1106,54 @@ def test_marts_that_contradict(
     assert finding.expected
     assert finding.sample
     assert finding.todo
+
+
+def test_orders_that_repeat_the_bills_of_a_subscription(find_marts: Callable[..., list[Finding]]) -> None:
+    # The bill of 10 January: with a discount, and booked a day later in another time zone.
+    change = (
+        "update marts.fct_orders set gross_amount = 130, discount_amount = 10, ordered_on = '{day}' "
+        "where order_id = '1'"
+    )
+    unlike = "update raw.orders set gross_amount = 130 where order_id = '1'; "
+    assert find_marts(unlike + change.format(day="2026-01-12"), mart="fct_orders") == []
+    finding = only(
+        find_marts(unlike + change.format(day="2026-01-11"), mart="fct_orders"),
+        "No order is the bill of a subscription once more",
+    )
+    assert finding.severity is Severity.WARNING
+    assert finding.sample == ({"customer_id": "a", "orders like bills": "1", "bills": "1"},)
+    # One of three bills is chance.
+    more = (
+        "insert into intermediate.int_subscription_bills values "
+        "('a', '2026-02-10', 120), ('a', '2026-03-10', 120)"
+    )
+    assert find_marts(more, mart="fct_orders") == []
+
+
+def test_a_free_month_and_a_period_without_length_are_no_contradiction(
+    find_marts: Callable[..., list[Finding]],
+) -> None:
+    free = "insert into raw.subscriptions by name select * replace ({}) from raw.subscriptions"
+    assert (
+        find_marts(
+            free.format(
+                "date '2026-03-20' as started_on, date '2026-03-20' as ended_on, 90 as amount, "
+                "'3' as _row_key"
+            ),
+            mart="rpt_subscription_retention",
+        )
+        == []
+    )
+    # The MRR goes on.
+    assert (
+        find_marts(
+            free.format(
+                "date '2026-03-25' as started_on, 0 as amount, 0 as discount_amount, '2' as _row_key"
+            ),
+            mart="rpt_subscription_retention",
+        )
+        == []
+    )
 
 
 def test_converted_amounts_are_not_compared_with_raw_but_their_number_is(
