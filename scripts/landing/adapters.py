@@ -24,7 +24,7 @@ from scripts.contract.raw_tables import CURRENCIES, TABLES, Kind, Table
 from scripts.core.dbt_project import project_variables
 from scripts.core.errors import ConfigurationError
 from scripts.core.settings import Settings
-from scripts.core.text import nearest
+from scripts.core.text import composed, nearest
 from scripts.landing.formats.format import Format
 from scripts.landing.formats.registry import FORMATS, FORMATS_WITH_OPTIONS, format_by_extension
 from scripts.landing.yaml_nodes import Node, Sql
@@ -142,7 +142,7 @@ def load_adapter(source: str, settings: Settings) -> Adapter:
     """Read and check an adapter by name or path; ConfigurationError with file, line and key."""
     path = adapter_path(source, settings)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = composed(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigurationError(
             f"{path}: byte {error.start} is not UTF-8: save the adapter in that encoding."

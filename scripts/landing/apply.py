@@ -242,7 +242,13 @@ def _require_rows(connection: duckdb.DuckDBPyConnection, had_rows: dict[str, boo
                 f"{name}: would have no rows at all, and had some before; nothing was changed."
             )
     if not any(now[name] for name in _MAIN_TABLES):
+        why = connection.execute(
+            "select table_name || ': all rows were rejected, for example: ' || any_value(reason) "
+            "from landing_rejects join landing_files using (_file) "
+            "where list_contains(?, table_name) group by table_name order by table_name",
+            [list(_MAIN_TABLES)],
+        ).fetchall()
         raise LandingError(
             f"Neither {' nor '.join(_MAIN_TABLES)} would have any row; a warehouse needs one of them. "
-            "Nothing was changed."
+            "Nothing was changed." + "".join(f"\n  {reason}" for (reason,) in why)
         )

@@ -820,6 +820,74 @@ def test_pieces_are_not_counted_by_the_thousand(company):
     assert company.values("select quantity from raw.order_items") == [2]
 
 
+@pytest.mark.parametrize(
+    ("customer", "mapping", "stored"),
+    [
+        ("17850.0", "regexp_replace(customer, '[.]0$', '')", "17850"),
+        ('"=""0901"""', """regexp_replace(customer, '^="(.*)"$', '\\1')""", "0901"),
+        ("'0901", "ltrim(customer, '''')", "0901"),
+    ],
+)
+def test_what_a_program_made_of_an_id_is_refused_with_advice_that_is_right(
+    company, customer, mapping, stored
+):
+    company.orders("1,ann,2026-01-01,1", f"2,{customer},2026-01-01,2")
+    company.adapter(f"max_reject_share: 1\n{ORDERS}")
+    company.land()
+    (reason,) = company.reasons()
+    told = re.search("map it with (.*), the file's column in place of customer_id", reason).group(1)
+    assert told.replace("customer_id", "customer") == mapping
+    company.adapter(ORDERS.replace("customer_id: customer", f"customer_id: |-\n        {mapping}"))
+    company.land()
+    assert company.values("select customer_id from raw.orders order by 1") == sorted(["ann", stored])
+
+
+def test_rows_of_which_all_were_rejected_stop_with_their_reason(company):
+    company.orders("1,'0901,2026-01-01,1")
+    company.adapter(f"max_reject_share: 1\n{ORDERS}")
+    stops(
+        company,
+        "Neither orders nor subscriptions would have any row",
+        "orders: all rows were rejected",
+        "'0901'",
+    )
+
+
+@pytest.mark.parametrize("timezone", ["Asia/Ho_Chi_Minh", "America/New_York", "UTC"])
+def test_the_same_instant_is_the_same_day_with_and_without_its_offset(company, timezone):
+    """In a column of dates too, from a CSV and from Parquet; a day without a time stays that day."""
+    instants = ("2026-02-28 23:30:00", "2026-03-01 00:00:00", "2026-03-01 03:59:59")
+    for utc, files in (("utc", "naive"), ("business", "zoned")):
+        company.adapter(f"""
+            vars: {{business_timezone: {timezone}}}
+            timestamps: {utc}
+            tables:
+              orders: {{files: o.csv, columns: {{order_id: id, ordered_at: placed, gross_amount: amount}}}}
+              usage_events:
+                - {{files: {files}.csv, columns: {{customer_id: id, used_on: day, feature: "'csv'"}}}}
+                - {{files: {files}.parquet, columns: {{customer_id: id, used_on: day, feature: "'parquet'"}}}}
+        """)
+        company.orders("1,a,2026-01-01,1", name="o.csv")
+        mark = "Z" if files == "zoned" else ""
+        kind = "timestamptz" if files == "zoned" else "timestamp"
+        company.write(f"{files}.csv", "id,day\n" + "".join(f"{files},{one}{mark}\n" for one in instants))
+        values = ", ".join(f"('{files}', {kind} '{one}{mark}')" for one in instants)
+        duckdb.sql(f"copy (from (values {values}) as rows (id, day)) to '{company.data}/{files}.parquet'")
+        company.land()
+    days = "select feature, used_on from raw.usage_events where customer_id = '{}' order by all"
+    assert company.rows(days.format("naive")) == company.rows(days.format("zoned"))
+    company.adapter("""
+        timestamps: utc
+        vars: {business_timezone: America/New_York}
+        tables:
+          orders: {files: o.csv, columns: {order_id: id, ordered_at: placed, gross_amount: amount}}
+          usage_events: {files: days.csv, columns: {customer_id: id, used_on: day, feature: "'day'"}}
+    """)
+    company.write("days.csv", "id,day\nd,2026-03-01\n")
+    company.land()
+    assert company.rows(days.format("d")) == [("day", date(2026, 3, 1))]
+
+
 # -- stops
 
 
