@@ -633,6 +633,8 @@ def _subscriptions() -> Iterator[Expectation]:
         "ended_on",
         lead("started_on") over (partition by "subscription_id" order by "started_on") as "next_started_on"
     from "current"
+    -- What ends on the day it begins never ran, and touches no neighbour.
+    where "ended_on" is null or "ended_on" > "started_on"
 )
 select "subscription_id", "started_on", "ended_on", "next_started_on"
 from "followed"

@@ -738,6 +738,7 @@ def test_overlapping_periods(find_raw: Callable[..., list[Finding]]) -> None:
         subscribe(connection, "2025-03-01")
         subscribe(connection, "2025-04-01")
         subscribe(connection, "2025-01-01", subscription_id="other", ended_on="2025-12-01")
+        subscribe(connection, "2025-01-09", subscription_id="other", ended_on="2025-01-09")
 
     finding = only(find_raw(fill), "Overlapping periods of one subscription")
     assert [(row["started_on"], row["ended_on"]) for row in finding.sample] == [
