@@ -847,7 +847,7 @@ def test_rows_of_which_all_were_rejected_stop_with_their_reason(company):
     company.adapter(f"max_reject_share: 1\n{ORDERS}")
     stops(
         company,
-        "Neither orders nor subscriptions would have any row",
+        "None of orders, subscriptions, survey_responses would have a row",
         "orders: all rows were rejected",
         "'0901'",
     )
@@ -924,6 +924,15 @@ def test_a_plan_that_was_taken_back_on_its_day_does_not_take_the_running_one_wit
     assert [row for row, reason in reasons if "different content" in reason] == [6, 7]
 
 
+def test_a_survey_alone_is_a_company(company):
+    company.adapter("""
+        tables:
+          survey_responses: {files: r.csv, columns: {response_id: id, responded_at: day, score: score}}
+    """)
+    company.write("r.csv", "id,day,score\n1,2026-01-01,9\n")
+    assert company.land().tables["survey_responses"].stored == 1
+
+
 # -- stops
 
 
@@ -984,7 +993,7 @@ def test_a_company_has_orders_or_subscriptions(contract):
     folder.mkdir()
     other = Company(folder, all_tables("max_reject_share: 1"))
     write_rows(other, "customers", GOOD["customers"])
-    stops(other, "Neither orders nor subscriptions would have any row")
+    stops(other, "None of orders, subscriptions, survey_responses would have a row")
     assert not other.settings.build_database.exists()
 
 

@@ -623,7 +623,7 @@ def test_ordinary_orders_give_no_finding(find_raw: Callable[..., list[Finding]])
 
 
 def test_empty_raw_tables_are_one_critical_finding(find_raw: Callable[..., list[Finding]]) -> None:
-    finding = only(find_raw(lambda connection: None), "There are orders or subscriptions")
+    finding = only(find_raw(lambda connection: None), "There are orders, subscriptions or survey responses")
     assert finding.severity is Severity.CRITICAL
 
 
@@ -1050,6 +1050,13 @@ def test_an_absurd_amount(find_raw: Callable[..., list[Finding]]) -> None:
 
 
 # --- what readers get
+
+
+def test_a_survey_without_a_name_is_the_one_that_was_landed(find_marts: Callable[..., list[Finding]]) -> None:
+    change = (
+        "update raw.survey_responses set survey = null; update marts.fct_nps_responses set survey = 'nps'"
+    )
+    assert find_marts(change) == []
 
 
 def test_good_marts_give_no_finding(find_marts: Callable[..., list[Finding]]) -> None:
