@@ -531,12 +531,15 @@ where "customer_id" is null""",
 
 def _orders() -> Iterator[Expectation]:
     yield no_rows(
-        "There are orders or subscriptions",
-        """select 'both tables are empty' as "problem"
-where not exists (select 1 from "raw"."orders") and not exists (select 1 from "raw"."subscriptions")""",
+        "There are orders, subscriptions or survey responses",
+        """select 'all three tables are empty' as "problem"
+where
+    not exists (select 1 from "raw"."orders")
+    and not exists (select 1 from "raw"."subscriptions")
+    and not exists (select 1 from "raw"."survey_responses")""",
         Severity.CRITICAL,
-        expected="at least one row in one of the two",
-        todo="Nothing was landed, or the adapter maps neither: every mart would be empty.",
+        expected="at least one row in one of the three",
+        todo="Nothing was landed, or the adapter maps none of them: every mart would be empty.",
     )
     yield no_rows(
         "Orders of an unknown customer",
@@ -633,6 +636,8 @@ def _subscriptions() -> Iterator[Expectation]:
         "ended_on",
         lead("started_on") over (partition by "subscription_id" order by "started_on") as "next_started_on"
     from "current"
+    -- What ends on the day it begins never ran, and touches no neighbour.
+    where "ended_on" is null or "ended_on" > "started_on"
 )
 select "subscription_id", "started_on", "ended_on", "next_started_on"
 from "followed"
