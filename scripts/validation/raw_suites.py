@@ -527,6 +527,8 @@ def _subscriptions() -> Iterator[Expectation]:
         "ended_on",
         lead("started_on") over (partition by "subscription_id" order by "started_on") as "next_started_on"
     from "current"
+    -- One that ends as it begins never ran.
+    where "ended_on" is null or "ended_on" > "started_on"
 )
 select "subscription_id", "started_on", "ended_on", "next_started_on"
 from "followed"

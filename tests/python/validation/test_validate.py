@@ -738,6 +738,8 @@ def test_overlapping_periods(find_raw: Callable[..., list[Finding]]) -> None:
         subscribe(connection, "2025-03-01")
         subscribe(connection, "2025-04-01")
         subscribe(connection, "2025-01-01", subscription_id="other", ended_on="2025-12-01")
+        # An upgrade that was undone on its day is no period.
+        subscribe(connection, "2025-02-10", subscription_id="other", ended_on="2025-02-10")
 
     finding = only(find_raw(fill), "Overlapping periods of one subscription")
     assert [(row["started_on"], row["ended_on"]) for row in finding.sample] == [
@@ -1293,7 +1295,7 @@ def test_a_month_with_unlikely_revenue(
     insert into marts.fct_customer_base
     select
         month, 'all', 'all', 2, 2, 0, 0, 0, 0,
-        if(month = '2026-03-01', {revenue} - 1, 9), 1, 0, month < '2026-04-01'
+        if(month = '2026-03-01', {revenue} - 3, 7), 1, 0, month < '2026-04-01', 2
     from range(date '2025-09-01', date '2026-05-01', interval 1 month) as months(month);
     """
     findings = find_marts(change, mart="fct_customer_base")
