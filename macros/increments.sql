@@ -94,12 +94,29 @@
         {{ increment_fingerprint(settings) }}
 {%- endmacro %}
 
-{#- Staging: the keys to compute again. -#}
+{#- Staging: the keys to compute again. Of order lines, all of an order: which of them count depends on the others. -#}
 {% macro touched_rows(table) -%}
     {%- set since = 'coalesce((select max(batch_id) from ' ~ increment_state(ref('stg_settings')) ~ '), 0)' -%}
-    select _row_key from {{ source('raw', table) }} where _batch_id > {{ since }}
-    union
-    select row_key from {{ source('raw', 'removed_rows') }} where table_name = '{{ table }}' and batch_id > {{ since }}
+    {%- set changed -%}
+        select _row_key from {{ source('raw', table) }} where _batch_id > {{ since }}
+        union
+        select row_key from {{ source('raw', 'removed_rows') }} where table_name = '{{ table }}' and batch_id > {{ since }}
+    {%- endset -%}
+    {{ changed }}
+    {%- if table == 'order_items' %}
+        union
+        select _row_key
+        from {{ source('raw', table) }}
+        where
+            {{ order_of_line('_row_key') }} in (
+                select {{ order_of_line('_row_key') }} from ({{ changed }}) as changed_lines
+            )
+    {%- endif %}
+{%- endmacro %}
+
+{#- The order in the key of one of its lines: all before the last bar. -#}
+{% macro order_of_line(row_key) -%}
+    left({{ row_key }}, length({{ row_key }}) - position('|' in reverse({{ row_key }})))
 {%- endmacro %}
 
 {#-
@@ -134,6 +151,45 @@
         inner join ({{ repeated }}) as repeated on raw_rows._row_key = repeated._row_key
     ) as versions
     where _version = 1
+{%- endmacro %}
+
+{#-
+    Staging: since which file the lines of an order count, for orders that were delivered again: one row per such order.
+    A file that repeats a line begins another delivery of the order, and its former lines that it does not repeat are gone.
+    Files with other lines only, as the pages of a long export, belong to the same delivery.
+-#}
+{% macro last_deliveries(table) -%}
+    {%- set among = '' -%}
+    {%- if is_incremental() -%} {%- set among = 'where _row_key in (' ~ touched_rows(table) ~ ')' -%} {%- endif -%}
+    select
+        order_id,
+        min(case when delivery = last_delivery then _file_sequence end) as since
+    from (
+        select
+            *,
+            max(delivery) over (partition by order_id) as last_delivery
+        from (
+            select
+                order_id,
+                _file_sequence,
+                max(max(times)) over (partition by order_id order by _file_sequence) as delivery
+            from (
+                select
+                    order_id,
+                    _file_sequence,
+                    row_number() over (partition by _row_key order by _file_sequence) as times
+                from {{ source('raw', table) }}
+                where
+                    order_id in (
+                        select order_id from {{ source('raw', table) }} {{ among }}
+                        group by order_id, _row_key
+                        having count(*) > 1
+                    )
+            ) as lines
+            group by order_id, _file_sequence
+        ) as files
+    ) as deliveries
+    group by order_id
 {%- endmacro %}
 
 {% macro get_incremental_replace_rows_sql(arg_dict) -%}

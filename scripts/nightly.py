@@ -116,7 +116,7 @@ def _run_steps(
 
     load_in_background()
     with record.step("build") as entry:
-        entry["counts"] = counts_of(build(settings, as_of, full_refresh, dbt=dbt))
+        entry["counts"] = counts_of(build(settings, as_of, full_refresh, dbt=dbt, run_id=run_id))
     with record.step("validate") as entry:
         entry["counts"] = counts_of(validate(settings, run_id))
         refresh_data_quality(settings, as_of, dbt)

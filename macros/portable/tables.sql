@@ -52,3 +52,8 @@
         {%- call statement('comments') -%} {{ comments | join('\n') }} {%- endcall -%}
     {%- endif -%}
 {%- endmacro %}
+
+{#- A seed is made anew each time: emptied and filled, it would keep the columns it had before its file got another one. -#}
+{% macro duckdb__reset_csv_table(model, full_refresh, old_relation, agate_table) -%}
+    {{ return(default__reset_csv_table(model, true, old_relation, agate_table)) }}
+{%- endmacro %}

@@ -29,7 +29,10 @@ customers as (
 bounds as (
     select
         max(coalesce(holdout_until, observed_until)) as full_until,
-        max(case when window_name = 'calibration' then observed_until end) as calibration_until
+        max(case when window_name = 'calibration' then observed_until end) as calibration_until,
+        max(
+            case when window_name = 'calibration' then {{ add_days('observed_until', '-holdout_days') }} end
+        ) as before_until
     from windows
 ),
 
@@ -47,6 +50,16 @@ totals as (
         count(
             case when customer_days.order_count > 0 and customer_days.activity_on <= bounds.calibration_until then 1 end
         ) as calibration_purchases,
+        -- In as many days before as are held out: whoever has no model expects as many again.
+        count(
+            case
+                when
+                    customer_days.order_count > 0
+                    and customer_days.activity_on <= bounds.calibration_until
+                    and customer_days.activity_on > bounds.before_until
+                    then 1
+            end
+        ) as purchases_before,
         -- Gamma-Gamma looks at repeat purchases, and at those of a value: a free sample tells nothing of what a
         -- customer spends.
         count(
@@ -107,6 +120,7 @@ histories as (
         totals.full_purchases - 1 as frequency,
         totals.full_valued_frequency as valued_frequency,
         totals.full_repeat_value as repeat_value,
+        cast(null as {{ dbt.type_bigint() }}) as purchases_before,
         cast(null as {{ dbt.type_bigint() }}) as holdout_purchases,
         cast(null as {{ type_money() }}) as holdout_net_revenue
     from totals
@@ -126,6 +140,7 @@ histories as (
         totals.calibration_purchases - 1 as frequency,
         totals.calibration_valued_frequency as valued_frequency,
         totals.calibration_repeat_value as repeat_value,
+        totals.purchases_before,
         totals.full_purchases - totals.calibration_purchases as holdout_purchases,
         coalesce(totals.holdout_net_revenue, 0) as holdout_net_revenue
     from totals
@@ -150,6 +165,7 @@ final as (
             ),
             0
         ) as mean_repeat_value,
+        cast(histories.purchases_before as {{ dbt.type_bigint() }}) as purchases_before,
         cast(histories.holdout_purchases as {{ dbt.type_bigint() }}) as holdout_purchases,
         cast(histories.holdout_net_revenue as {{ type_money() }}) as holdout_net_revenue
     from histories

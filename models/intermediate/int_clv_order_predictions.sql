@@ -35,6 +35,7 @@ assigned as (
         histories.age_days,
         histories.valued_frequency,
         histories.mean_repeat_value,
+        histories.purchases_before,
         histories.holdout_purchases,
         histories.holdout_net_revenue
     from histories
@@ -66,6 +67,7 @@ final as (
         * value_scores.expected_order_value * windows.net_revenue_share as value_if_alive_365_days,
         order_scores.expected_orders_holdout
         * value_scores.expected_order_value * windows.net_revenue_share as expected_revenue_holdout,
+        assigned.purchases_before,
         assigned.holdout_purchases,
         assigned.holdout_net_revenue
     from assigned

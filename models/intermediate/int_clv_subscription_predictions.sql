@@ -137,6 +137,10 @@ scored as (
             when assigned.is_ending then 0
             else renewal_scores.expected_renewed_months_holdout
         end as expected_renewed_months_holdout,
+        case
+            when assigned.is_ending then 0
+            else renewal_scores.renewable_months_holdout
+        end as renewable_months_holdout,
         fits.is_fitted
     from assigned
     inner join windows on assigned.window_name = windows.window_name
@@ -187,6 +191,10 @@ final as (
             case when scored.is_fitted and scored.is_calibration then scored.expected_renewed_months_holdout end
             as {{ type_ratio() }}
         ) * scored.mrr as expected_revenue_holdout,
+        cast(
+            case when scored.is_fitted and scored.is_calibration then scored.renewable_months_holdout end
+            as {{ dbt.type_bigint() }}
+        ) as renewable_months_holdout,
         case
             when scored.is_calibration
                 then cast(coalesce(held_out.holdout_months, 0) as {{ dbt.type_bigint() }})

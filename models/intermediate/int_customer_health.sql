@@ -25,6 +25,8 @@ rules as (
             max(case when component = '{{ component }}' then direction end) as {{ component }}_direction,
             max(case when component = '{{ component }}' then good_threshold end) as {{ component }}_good_threshold,
             max(case when component = '{{ component }}' then poor_threshold end) as {{ component }}_poor_threshold,
+            max(case when component = '{{ component }}' then full_points_at end) as {{ component }}_full_points_at,
+            max(case when component = '{{ component }}' then no_points_at end) as {{ component }}_no_points_at,
             max(case when component = '{{ component }}' then points end) as {{ component }}_points,
             max(
                 case when component = '{{ component }}' and is_sign_of_life then 1 else 0 end
@@ -52,7 +54,21 @@ judged as (
                     else 1
                 end
             {%- endfor %}
-        ) as trouble_code
+        ) as trouble_code,
+        -- In proportion from where there are none to where there are all.
+        (
+            {%- for component in health_components() %}
+                {%- set value = 'measures.' ~ component %}
+                {%- set no_points = 'cast(rules.' ~ component ~ '_no_points_at as ' ~ type_ratio() ~ ')' %}
+                {%- set all_points = 'cast(rules.' ~ component ~ '_full_points_at as ' ~ type_ratio() ~ ')' %}
+                {{ '+ ' if not loop.first }}case
+                    when {{ value }} is null then 0
+                    else
+                        cast(rules.{{ component }}_points as {{ type_ratio() }})
+                        * greatest(0, least(1, ({{ value }} - {{ no_points }}) / ({{ all_points }} - {{ no_points }})))
+                end
+            {%- endfor %}
+        ) as reached_points
     from measures
     cross join rules
 ),
@@ -95,12 +111,7 @@ summed as (
                     when {{ component }}_trouble is not null then {{ component }}_points else 0
                 end
             {%- endfor %}
-        ) as possible_points,
-        (
-            {%- for component in health_components() %}
-                {{ '+ ' if not loop.first }}coalesce({{ component }}_points * (2 - {{ component }}_trouble) / 2, 0)
-            {%- endfor %}
-        ) as reached_points
+        ) as possible_points
     from decoded
 ),
 
@@ -146,9 +157,7 @@ standings as (
         trouble_code,
         worst_trouble,
         health_band,
-        case
-            when health_band <> 'unknown' then {{ ratio('100 * reached_points', 'possible_points') }}
-        end as health_score,
+        possible_points,
         case
             when top_weight = 0 then null
             {%- for component in health_components() %}
@@ -178,7 +187,10 @@ followed as (
     select
         judged.*,
         standings.health_band,
-        standings.health_score,
+        case
+            when standings.health_band <> 'unknown'
+                then round({{ ratio('100 * judged.reached_points', 'standings.possible_points') }}, 1)
+        end as health_score,
         standings.main_driver,
         {%- for component in health_components() %}
             standings.{{ component }}_band,

@@ -217,6 +217,29 @@ order_day_counts as (
     group by order_days.customer_id, day_windows.month
 ),
 
+-- Order days up to each month in which there was one, which stands for the months until the next.
+orders_so_far as (
+    select
+        customer_id,
+        month,
+        last_ordered_on,
+        min(first_ordered_on) over (partition by customer_id) as first_ordered_on,
+        sum(order_day_count) over (
+            partition by customer_id order by month rows between unbounded preceding and current row
+        ) as order_day_count,
+        lead(month) over (partition by customer_id order by month) as next_month
+    from (
+        select
+            customer_id,
+            {{ month_start('activity_on') }} as month,
+            min(activity_on) as first_ordered_on,
+            max(activity_on) as last_ordered_on,
+            count(*) as order_day_count
+        from order_days
+        group by customer_id, {{ month_start('activity_on') }}
+    ) as order_months
+),
+
 use_day_counts as (
     select
         use_days.customer_id,
@@ -315,6 +338,10 @@ joined as (
         recorded.tickets_from,
         recorded.payments_from,
         last_uses.last_used_on,
+        settings.active_window_days,
+        {{ days_between('orders_so_far.last_ordered_on', 'spine.observed_until') }} as order_silence_days,
+        {{ days_between('orders_so_far.first_ordered_on', 'orders_so_far.last_ordered_on') }} as order_span_days,
+        orders_so_far.order_day_count,
         coalesce(use_day_counts.used_day_count, 0) as used_day_count,
         coalesce(order_day_counts.recent_order_day_count, 0) as recent_order_day_count,
         coalesce(order_day_counts.earlier_order_day_count, 0) as earlier_order_day_count,
@@ -325,6 +352,12 @@ joined as (
     from spine
     cross join rules
     cross join recorded
+    cross join settings
+    left join orders_so_far
+        on
+            spine.customer_id = orders_so_far.customer_id
+            and spine.month >= orders_so_far.month
+            and spine.month < {{ open_end('orders_so_far.next_month') }}
     left join order_day_counts
         on spine.customer_id = order_day_counts.customer_id and spine.month = order_day_counts.month
     left join use_day_counts
@@ -371,7 +404,18 @@ final as (
             when usable_from <= {{ add_days('observed_until', '1 - usage_breadth_days') }}
                 then cast(feature_count as {{ type_ratio() }})
         end as usage_breadth,
-        -- A subscriber's health is their use; what they order besides is not their trend.
+        -- A subscriber's health is their use, not what they order besides.
+        case
+            when coalesce(churn_basis, 'orders') = 'orders'
+                then {{ ratio('order_silence_days', 'active_window_days') }}
+        end as order_recency,
+        case
+            when coalesce(churn_basis, 'orders') = 'orders'
+                then cast(
+                    {{ order_rhythm('order_day_count', 'order_span_days', 'order_silence_days', 'active_window_days') }}
+                    as {{ type_ratio() }}
+                )
+        end as order_rhythm,
         case
             when coalesce(churn_basis, 'orders') = 'orders'
                 then {{ ratio('recent_order_day_count', 'earlier_order_day_count') }}

@@ -1,4 +1,4 @@
--- Grain: one row per validation and check: of a table, or of one column of it.
+-- Grain: one row per run and check: of a table, or of one column of it.
 
 with check_results as (
     select * from {{ source('raw', 'check_results') }}

@@ -8,10 +8,15 @@
     )
 }}
 
--- Grain: one row per line of an order.
+-- Grain: one row per line of an order. Of an order that was delivered again, only the lines of the last delivery are
+-- left.
 
 with current_rows as (
     {{ current_rows('order_items') }}
+),
+
+last_deliveries as (
+    {{ last_deliveries('order_items') }}
 ),
 
 final as (
@@ -25,6 +30,8 @@ final as (
         cast(current_rows._row_key as {{ dbt.type_string() }}) as _row_key,
         cast(current_rows._batch_id as {{ dbt.type_bigint() }}) as _batch_id
     from current_rows
+    left join last_deliveries on current_rows.order_id = last_deliveries.order_id
+    where current_rows._file_sequence >= coalesce(last_deliveries.since, 0)
 )
 
 select * from final

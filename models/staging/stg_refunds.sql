@@ -25,7 +25,7 @@ final as (
         cast(current_rows.order_id as {{ dbt.type_string() }}) as order_id,
         cast(current_rows.customer_id as {{ dbt.type_string() }}) as customer_id,
         cast(current_rows.reason as {{ dbt.type_string() }}) as reason,
-        cast(coalesce(current_rows.currency, settings.reporting_currency) as {{ dbt.type_string() }}) as currency,
+        cast(current_rows.currency as {{ dbt.type_string() }}) as currency,
         cast(current_rows.amount as {{ type_order_money() }}) as amount,
         cast({{ instant('current_rows', 'refunded_at') }} as timestamp) as refunded_at,
         cast({{ business_time('current_rows', 'refunded_at') }} as date) as refunded_on,

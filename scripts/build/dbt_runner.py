@@ -11,13 +11,14 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import duckdb
 
+from scripts.build.check_outcomes import TESTS, outcomes
 from scripts.build.dbt_process import DbtProcess
 from scripts.build.dbt_worker import MANIFEST, RUN_RESULTS
 from scripts.build.failed_tests import describe_rows
@@ -30,10 +31,12 @@ from scripts.build.incremental_state import (
     remember_macros,
 )
 from scripts.build.rule_files import check_rules
+from scripts.contract.check_history import BUILD, keep_results
 from scripts.core.databases import MEMORY_VARIABLE, memory_limit
 from scripts.core.errors import CheckFailedError, ConfigurationError, LockedError, MachineError, TenureError
 from scripts.core.locking import DUCKDB_LOCK_MESSAGE, file_in_use_message, warehouse_lock
 from scripts.core.progress import LOGGER, is_live, show_live, start_logging
+from scripts.core.runs import new_run_id
 from scripts.core.settings import Settings
 
 # How many failing nodes a message lists; the log has them all.
@@ -178,11 +181,14 @@ def build(
     *,
     select: str | None = None,
     dbt: DbtProcess | None = None,
+    run_id: str | None = None,
 ) -> BuildResult:
     """Run `dbt build` (models, seeds, data tests) on the build file; the caller holds the warehouse's lock.
 
     `select` restricts it to some models, as dbt's option of that name does; its output then has a file of its
     own. `dbt` is one that was started before with the same `as_of`; else one is started, and ends with this.
+    What came of the tests of a whole build is kept in `raw.check_results`, as of the run `run_id` (default: a
+    new name), also when the build fails.
 
     Raises `BuildFailedError` with the failing models and tests, `ConfigurationError` if nothing was landed, a
     rule file is malformed or dbt refuses the project, `LockedError` if another process has the build file
@@ -214,7 +220,7 @@ def build(
         LOGGER.info("build: macros, or the tools that run them, have changed: everything is computed anew")
         full_refresh = True
 
-    started = time.monotonic()
+    started, moment = time.monotonic(), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     arguments = dbt_arguments(settings, "build", as_of=as_of, full_refresh=full_refresh, select=select)
     if dbt is None:
         with start_dbt(settings, as_of) as dbt:
@@ -225,11 +231,12 @@ def build(
     results = _read_results(results_file)
 
     if exit_code == 0:
-        warnings = _describe_all(settings, results, "warn")
+        warnings = tuple(_describe_all(settings, results, "warn").values())
         for warning in warnings:
             LOGGER.warning("build: %s", warning)
         if select is not None:
             return BuildResult(count_nodes(results), warnings, seconds, log_file)
+        _keep_outcomes(settings, run_id, moment, results, {})
         withheld = withheld_predictions(settings.build_database)
         for model in withheld:
             LOGGER.info("build: no predictions of %s", model)
@@ -244,8 +251,11 @@ def build(
         return BuildResult(count_nodes(results), warnings, seconds, log_file, withheld, anew)
     if DUCKDB_LOCK_MESSAGE in output:
         raise LockedError(file_in_use_message(settings, output))
-    failures = _describe_all(settings, results, "error", "fail")
+    described = _describe_all(settings, results, "error", "fail")
+    failures = tuple(described.values())
     if exit_code == 1 and failures:
+        if select is None:
+            _keep_outcomes(settings, run_id, moment, results, described)
         skipped = sum(result["status"] == "skipped" for result in results)
         raise BuildFailedError(BuildFailure(count_nodes(results), failures, skipped, log_file))
     if exit_code in (1, 2):
@@ -359,11 +369,42 @@ def _run(dbt: DbtProcess, arguments: list[str], log_file: Path) -> tuple[int, st
     return exit_code, "".join(lines)
 
 
-def _describe_all(settings: Settings, results: list[dict[str, Any]], *statuses: str) -> tuple[str, ...]:
-    """The nodes with one of the statuses, in words."""
+def _describe_all(settings: Settings, results: list[dict[str, Any]], *statuses: str) -> dict[str, str]:
+    """The nodes with one of the statuses, by id, in words."""
     chosen = [result for result in results if result["status"] in statuses]
     manifest = _read_manifest(settings) if chosen else {}
-    return tuple(_describe(settings, result, manifest) for result in chosen)
+    return {result["unique_id"]: _describe(settings, result, manifest) for result in chosen}
+
+
+def _keep_outcomes(
+    settings: Settings,
+    run_id: str | None,
+    moment: datetime,
+    results: list[dict[str, Any]],
+    described: dict[str, str],
+) -> None:
+    """Keep what came of the tests; `described` are the failed nodes in words."""
+    try:
+        tests = json.loads((dbt_target_path(settings) / TESTS).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return
+    # Between the headline and the path of the compiled SQL.
+    lines = {name: words.splitlines()[1:-1] for name, words in described.items()}
+    checks = outcomes(results, tests, lines)
+    if checks:
+        keep_results(
+            settings, run_id or new_run_id(settings), moment, _last_day(settings), checks, borders=(BUILD,)
+        )
+
+
+def _last_day(settings: Settings) -> date | None:
+    """The last day that the warehouse knows; None if the build did not get as far."""
+    with duckdb.connect(str(settings.build_database), read_only=True) as connection:
+        try:
+            row = connection.execute('select "as_of_date" from "intermediate"."int_settings"').fetchone()
+        except (duckdb.CatalogException, duckdb.BinderException):
+            return None
+    return row[0] if row else None
 
 
 def _describe(settings: Settings, result: dict[str, Any], manifest: dict[str, Any]) -> str:

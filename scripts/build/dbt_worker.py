@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from scripts.build.check_outcomes import TESTS, describe_tests
+
 RUN_RESULTS = "run_results.json"
 MANIFEST = "manifest.json"
 
@@ -61,6 +63,7 @@ def _run(manifest: Any, arguments: list[str]) -> int:
     try:
         if hasattr(outcome.result, "write"):
             outcome.result.write(str(target / RUN_RESULTS))
+            (target / TESTS).write_text(json.dumps(describe_tests(manifest.nodes)), encoding="utf-8")
         if not outcome.success and manifest is not None:
             # With the SQL that ran; half a second that a good night has no use for.
             manifest.write(str(target / MANIFEST))

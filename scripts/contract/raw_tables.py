@@ -289,8 +289,8 @@ LANDING_COLUMNS: dict[str, str] = {
     "_is_utc": "BOOLEAN",
 }
 
-# `raw.check_results`: what came of every check of every validation. Landing makes the table, validation
-# fills it.
+# `raw.check_results`: what came of every check of every build and validation. Landing makes the table, they
+# fill it.
 CHECK_RESULT_COLUMNS = """
     run_id varchar, checked_at timestamp, as_of_date date, border varchar, table_name varchar,
     column_name varchar, check_name varchar, severity varchar, status varchar, observed varchar,
@@ -312,6 +312,13 @@ def columns_that_name_somebody() -> list[tuple[str, str]]:
         if column.personal in NAMES_SOMEBODY
     ]
 
+
+# Money that is written without decimals: by ISO 4217, and by habit (COP, IDR, IRR, LAK).
+CURRENCIES_WITHOUT_DECIMALS = frozenset(
+    "BIF CLP COP DJF GNF IDR IRR ISK JPY KMF KRW LAK PYG RWF UGX VND VUV XAF XOF XPF".split()  # noqa: SIM905
+)
+# Money that is usually written with three.
+CURRENCIES_OF_THREE_DECIMALS = frozenset("BHD JOD KWD LYD OMR TND".split())  # noqa: SIM905
 
 # ISO 4217 alphabetic codes in use, the fund and metal codes left out.
 CURRENCIES = frozenset(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
+
+# What counts as blank at the ends of a name or a value: also spaces that spreadsheets and web forms leave,
+# and the marks that have no width.
+BLANKS = (
+    " \t\r\n\v\f\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028"
+    "\u2029\u202f\u205f\u3000\u200b\u200e\u200f\u2060\ufeff"
+)
 
 
 def in_columns(rows: Sequence[Sequence[str]]) -> str:
@@ -38,6 +46,9 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     '; did you mean customer_id?'
     """
     names = list(dict.fromkeys(known))
+    alike = next((one for one in names if one != name and _as_seen(one) == _as_seen(name)), None)
+    if alike:
+        return f"; {alike!r} looks the same, but {_difference(name, alike)}"
     by_folded = {known_name.casefold(): known_name for known_name in names}
     close = difflib.get_close_matches(name.casefold(), list(by_folded), n=count, cutoff=0.6)
     if close:
@@ -46,3 +57,29 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
         return "; there are none"
     shown = names[:20]
     return f"; known: {', '.join(shown)}" + (", …" if len(names) > len(shown) else "")
+
+
+def composed(text: str) -> str:
+    """Letters with accents as one character each (NFC); a Mac writes them as two, and both look the same.
+
+    >>> composed("e\\u0301") == "\\u00e9"
+    True
+    """
+    return unicodedata.normalize("NFC", text)
+
+
+def _as_seen(text: str) -> str:
+    """A text without what nobody sees: marks without width, kinds of blanks, ways to write an accent."""
+    compatible = unicodedata.normalize("NFKC", text)
+    seen = "".join(one for one in compatible if unicodedata.category(one) not in ("Cf", "Cc"))
+    return " ".join(seen.split())
+
+
+def _difference(name: str, other: str) -> str:
+    """The first place in which two texts that look the same differ, by code points."""
+    place = next(
+        (place for place, pair in enumerate(zip(name, other, strict=False)) if pair[0] != pair[1]),
+        min(len(name), len(other)),
+    )
+    here, there = (f"U+{ord(one[place]):04X}" if place < len(one) else "nothing" for one in (name, other))
+    return f"has {there} where {here} stands (character {place + 1})"

@@ -24,7 +24,7 @@ from scripts.contract.raw_tables import CURRENCIES, TABLES, Kind, Table
 from scripts.core.dbt_project import project_variables
 from scripts.core.errors import ConfigurationError
 from scripts.core.settings import Settings
-from scripts.core.text import nearest
+from scripts.core.text import composed, nearest
 from scripts.landing.formats.format import Format
 from scripts.landing.formats.registry import FORMATS, FORMATS_WITH_OPTIONS, format_by_extension
 from scripts.landing.yaml_nodes import Node, Sql
@@ -111,6 +111,7 @@ class Adapter:
     max_days_ahead: int
     max_mapping_minutes: float
     business_timezone: str
+    reporting_currency: str
     mappings: tuple[TableMapping, ...]
     quality_limits: QualityLimits = field(default_factory=QualityLimits)
 
@@ -141,7 +142,7 @@ def load_adapter(source: str, settings: Settings) -> Adapter:
     """Read and check an adapter by name or path; ConfigurationError with file, line and key."""
     path = adapter_path(source, settings)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = composed(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigurationError(
             f"{path}: byte {error.start} is not UTF-8: save the adapter in that encoding."
@@ -206,6 +207,9 @@ def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
         max_days_ahead=read("max_days_ahead", _days, DEFAULT_MAX_DAYS_AHEAD),
         max_mapping_minutes=read("max_mapping_minutes", _minutes, DEFAULT_MAX_MAPPING_MINUTES),
         business_timezone=business_timezone,
+        reporting_currency=str(
+            variables.get("reporting_currency", declared.get("reporting_currency", "USD"))
+        ),
         mappings=(),
         quality_limits=_quality_limits(entries),
     )

@@ -220,6 +220,10 @@ def _write_customer_changes(connection: duckdb.DuckDBPyConnection, batch_id: int
             f"select customer_id from raw.subscriptions {join_rated} started_on >= since",
             "select customer_id from raw.orders where order_id in "
             f"(select order_id from raw.refunds {join_rated} refunded_at >= since)",
+            # Without a currency of its own a refund is in that of its order.
+            "select coalesce(orders.customer_id, refunds.customer_id) as customer_id from raw.refunds "
+            f"join raw.orders using (order_id) join {rated} as rated on rated.currency = orders.currency "
+            "where refunds.currency is null and refunded_at >= since",
         ]
     if parts:
         everybody = " union all ".join(parts)
@@ -238,7 +242,13 @@ def _require_rows(connection: duckdb.DuckDBPyConnection, had_rows: dict[str, boo
                 f"{name}: would have no rows at all, and had some before; nothing was changed."
             )
     if not any(now[name] for name in _MAIN_TABLES):
+        why = connection.execute(
+            "select table_name || ': all rows were rejected, for example: ' || any_value(reason) "
+            "from landing_rejects join landing_files using (_file) "
+            "where list_contains(?, table_name) group by table_name order by table_name",
+            [list(_MAIN_TABLES)],
+        ).fetchall()
         raise LandingError(
             f"Neither {' nor '.join(_MAIN_TABLES)} would have any row; a warehouse needs one of them. "
-            "Nothing was changed."
+            "Nothing was changed." + "".join(f"\n  {reason}" for (reason,) in why)
         )

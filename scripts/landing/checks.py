@@ -49,6 +49,7 @@ def check_units(
         adapter.max_days_ahead,
         adapter.timestamps_are_utc,
         adapter.business_timezone,
+        adapter.reporting_currency,
     )
     _list_files(connection, units)
     _reject_broken_lines(connection)

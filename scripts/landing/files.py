@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from scripts.core.errors import ConfigurationError, LandingError
-from scripts.core.text import natural_order, nearest
+from scripts.core.text import composed, natural_order, nearest
 from scripts.landing.adapters import Adapter, Files
 from scripts.personal_data.patterns import without_addresses
 
@@ -37,7 +38,8 @@ def find_files(folder: Path, files: Files, what: str) -> list[str]:
     for pattern in files.patterns:
         matches = {
             path.relative_to(folder).as_posix()
-            for path in folder.glob(pattern)
+            for way in {composed(pattern), unicodedata.normalize("NFD", pattern)}
+            for path in folder.glob(way)
             if not path.name.startswith(".") or Path(pattern).name.startswith(".")
         }
         for file in matches:
@@ -55,7 +57,26 @@ def find_files(folder: Path, files: Files, what: str) -> list[str]:
                 "Say `optional: true` if there may be none, or choose the folder with --data."
             )
         found |= matches
-    return sorted(found, key=natural_order)
+    by_name: dict[str, str] = {}
+    for file in sorted(found):
+        other = by_name.setdefault(composed(file), file)
+        if other != file:
+            raise LandingError(
+                f"{what}: two files in {folder} are called {composed(file)!r}, their accents written in two "
+                "ways. Remove one."
+            )
+    return sorted(by_name, key=natural_order)
+
+
+def path_of(folder: Path, name: str) -> Path:
+    """Where a file of `find_files` lies: a Mac writes the accents of its name in another way."""
+    path = folder
+    for part in PurePosixPath(name).parts:
+        exact = path / part
+        if not part.isascii() and not os.path.lexists(exact):
+            exact = next((one for one in path.iterdir() if composed(one.name) == part), exact)
+        path = exact
+    return path
 
 
 def _is_utf_8(name: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scripts.core.progress import LOGGER
 from scripts.landing.adapters import Adapter, Files, Postgres, TableMapping
-from scripts.landing.files import find_files
+from scripts.landing.files import find_files, path_of
 from scripts.landing.fingerprints import Fingerprint, fingerprint
 from scripts.landing.formats.workspace import LoadedInput
 from scripts.landing.sandbox import Sandbox
@@ -38,7 +38,7 @@ class Inputs:
         key = (file, file_format.name, source.encoding, source.options_of(file_format))
         if key not in self._files:
             self._files[key] = self._sandbox.load_file(
-                self.folder / file, file, file_format, source, self._fingerprint(source, file)
+                path_of(self.folder, file), file, file_format, source, self._fingerprint(source, file)
             )
         return self._files[key]
 
@@ -74,7 +74,9 @@ class Inputs:
         file_format = source.format_of(file)
         key = (file, file_format.name, source.encoding)
         if key not in self._fingerprints:
-            self._fingerprints[key] = fingerprint(self.folder / file, file, file_format, source.encoding)
+            self._fingerprints[key] = fingerprint(
+                path_of(self.folder, file), file, file_format, source.encoding
+            )
         return self._fingerprints[key]
 
 

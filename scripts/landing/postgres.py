@@ -10,7 +10,7 @@ import duckdb
 
 from scripts.core.errors import ConfigurationError, LandingError
 from scripts.core.sql import error_line, identifier
-from scripts.core.text import nearest
+from scripts.core.text import composed, nearest
 from scripts.landing.adapters import Postgres
 
 # Types that arrive as they are; all others (numeric, uuid, json, enums, money, …) are asked for as text.
@@ -83,9 +83,13 @@ def fetch_relation(
             )
             cursor.execute(f"select {selected} from {identifier(schema)}.{identifier(relation)}")
             connection.register("fetched", cursor.fetch_record_batch())
+            composed_columns = "".join(
+                f", {_composed(name, kind)} as {identifier(composed(name))}" for name, kind in columns
+            )
             try:
                 connection.execute(
-                    f"create table {table} as select row_number() over () as {row_column}, * from fetched"
+                    f"create table {table} as "
+                    f"select row_number() over () as {row_column}{composed_columns} from fetched"
                 )
             finally:
                 connection.unregister("fetched")
@@ -95,6 +99,12 @@ def fetch_relation(
         raise LandingError(
             f"{source.source_file}: cannot be read through {source.connection}: {text}"
         ) from None
+
+
+def _composed(name: str, kind: str) -> str:
+    """A fetched column as SQL, of texts with letters with accents as one character each."""
+    is_text = kind not in _NATIVE_TYPES or kind in ("text", "character varying")
+    return f"nfc_normalize({identifier(name)})" if is_text else identifier(name)
 
 
 def _without_secrets(text: str, uri: str) -> str:

@@ -14,14 +14,9 @@ from datetime import date, timedelta
 
 from scripts.contract.raw_tables import CURRENCIES, Column, Kind, Table, stored_name
 from scripts.core.sql import identifier, literal
+from scripts.core.text import BLANKS
 from scripts.personal_data.patterns import EMAIL_PATTERN, PHONE_PATTERN
 
-# What counts as blank at the ends of a value: also the spaces that spreadsheets and web forms leave.
-# and the marks that have no width.
-BLANKS = (
-    " \t\r\n\v\f\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028"
-    "\u2029\u202f\u205f\u3000\u200b\u200e\u200f\u2060\ufeff"
-)
 # What nobody sees: control characters, marks without width, marks of the reading direction.
 _UNSEEN = (
     r"[\x{00}-\x{1F}\x{7F}-\x{9F}\x{AD}\x{61C}\x{180E}"
@@ -55,6 +50,7 @@ _WORDS = ", ".join(literal(word) for word in _NO_VALUE)
 # What a spreadsheet leaves of a long number, or of a formula that fails.
 _SPREADSHEET = r"[0-9]([.,][0-9]+)?[eE]\+[0-9]+|#(REF|NAME\?|VALUE|DIV/0|NUM|NULL)!?|##+"
 _QUOTED = r"'.*'|\".*\"|`.*`|‘.*’|“.*”|«.*»"
+_MARKED = "'[^']*"
 _NESTED = r"\{.*\}|\[.*\]"
 _SHOWN_CHARACTERS = 40
 # A text in which neither blanks at the ends, nor an address, nor any of the above can be.
@@ -62,6 +58,7 @@ _PLAIN = r"[A-Za-z0-9](?:[A-Za-z0-9 ._:/-]*[A-Za-z0-9._:/-])?"
 _LONGEST_WORD = max(map(len, _NO_VALUE))
 
 # The only ways to write a time that are read. DuckDB's own cast takes more, and drops offsets without a word.
+_DAY = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
 _NAIVE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?)?"
 # Area/City names are clear; EST, CST or IST mean several zones and are refused.
 _ZONE = r"(?:[zZ]|UTC|GMT|[+-](?:0\d|1[0-4])(?::?[0-5]\d){0,2}|[A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)"
@@ -87,6 +84,7 @@ class Limits:
     max_days_ahead: int
     timestamps_are_utc: bool
     business_timezone: str
+    reporting_currency: str
 
     @property
     def latest_date(self) -> date:
@@ -190,6 +188,7 @@ def plain_sql(column: Column, text: str) -> str:
         return is_plain
     return f"""case
             when not {is_plain} then false
+            when ends_with({text}, '.0') then false
             when length({text}) > {_LONGEST_WORD} then true
             else lower({text}) not in ({_WORDS}) end"""
 
@@ -376,9 +375,14 @@ def _converted(column: Column, value: str, limits: Limits) -> str:
     mended = f"regexp_replace(regexp_replace({mended}, '\\s*[zZ]$', 'Z'), '\\s+([+-])', '\\1')"
     instant = f"try_cast({mended} as timestamptz)"
     zone = "UTC" if kind is Kind.TIMESTAMP else limits.business_timezone
+    naive = f"try_cast({value} as timestamp)"
+    if kind is Kind.DATE and limits.timestamps_are_utc:
+        # The same instant is the same business day, with an offset and without; a day without a time is none.
+        as_instant = f"timezone({literal(zone)}, timezone('UTC', {naive}))"
+        naive = f"case when regexp_full_match({value}, {literal(_DAY)}) then {naive} else {as_instant} end"
     moment = f"""
         case
-            when regexp_full_match({value}, {literal(_NAIVE)}) then try_cast({value} as timestamp)
+            when regexp_full_match({value}, {literal(_NAIVE)}) then {naive}
             when regexp_full_match({value}, {literal(_ZONED)}) then timezone({literal(zone)}, {instant})
         end"""
     return moment if kind is Kind.TIMESTAMP else f"cast({moment} as date)"
@@ -406,6 +410,8 @@ def _converted_native(column: Column, value: str, kind: str, limits: Limits) -> 
         is_writable = _is_writable(f"timezone('UTC', {value})")
     else:
         is_writable = _is_writable(value)
+        if column.kind is Kind.DATE and kind != "DATE" and limits.timestamps_are_utc:
+            moment = f"timezone({literal(limits.business_timezone)}, timezone('UTC', {moment}))"
     converted = f"case when {is_writable} then cast({moment} as {column.kind.value}) end"
     if kind == "TIMESTAMP_NS":
         # What is finer than microseconds is rounded, before 1970 in another way than that of a text.
@@ -479,6 +485,9 @@ def _id_rules(name: str, text: str, shown: str) -> list[tuple[str, str]]:
     """What no id is, though it is a text: each would make one customer of many, or two of one."""
     first = f"regexp_extract({text}, {literal(_UNSEEN)})"
     code = f"lpad(upper(to_base(unicode({first}), 16)), 4, '0')"
+    without_zero = in_place_of(name, f"regexp_replace({name}, '[.]0$', '')")
+    unwrapped = in_place_of(name, f"regexp_replace({name}, '^=\"(.*)\"$', '\\1')")
+    unmarked = in_place_of(name, f"ltrim({name}, '''')")
     return [
         (
             f"regexp_matches({text}, {literal(_UNSEEN)})",
@@ -493,6 +502,18 @@ def _id_rules(name: str, text: str, shown: str) -> list[tuple[str, str]]:
         (
             f"regexp_full_match({text}, {literal(_QUOTED)}, 's') and length({text}) > 1",
             f"{shown} || ' stands in quotes: say which quote the file has, csv: {{quote: …}}'",
+        ),
+        (
+            f"regexp_full_match({text}, '[0-9]+[.]0')",
+            f"{shown} || {literal(' is a whole number that was written as a decimal: ' + without_zero)}",
+        ),
+        (
+            f"regexp_full_match({text}, '=\".*\"')",
+            f"{shown} || {literal(' is a formula that protects a text: ' + unwrapped)}",
+        ),
+        (
+            f"regexp_full_match({text}, {literal(_MARKED)})",
+            f"{shown} || {literal(' begins with the mark of a text in a spreadsheet: ' + unmarked)}",
         ),
         (
             f"regexp_full_match({text}, {literal(_NESTED)}, 's')",
@@ -535,11 +556,17 @@ def _unreadable(column: Column, text: str) -> str:
     if column.kind is Kind.INTEGER:
         return f"case {too_long.format(text, literal(' is not a whole number'))} else ' is not a number' end"
     comma = literal(DECIMAL_COMMA)
-    hint = literal(
-        f" has a decimal comma: map it with {decimal_comma_sql(column.name)}, the file's column in place of "
-        f"{column.name}"
-    )
+    name = column.name
+    hint = literal(f" has a decimal comma: {in_place_of(name, decimal_comma_sql(name))}")
+    points = literal(f" has points between thousands: {in_place_of(name, thousands_of(name, '.'))}")
+    commas = literal(f" has commas between thousands: {in_place_of(name, thousands_of(name, ','))}")
+    # Messages about a text begin with the quote that closes it.
+    either = literal(either_reading(name, ",").removeprefix("'"))
     return f"""case
+            when regexp_full_match({text}, '[+-]?[1-9][0-9]{{0,2}},[0-9]{{3}}') then {either}
+            when regexp_full_match({text}, '[+-]?[0-9]{{1,3}}([.][0-9]{{3}}){{2,}}') then {points}
+            when regexp_full_match({text}, '[+-]?[0-9]{{1,3}}((,[0-9]{{3}}){{2,}}|(,[0-9]{{2,3}})+[.][0-9]*)')
+            then {commas}
             when regexp_full_match({text}, {comma}) then {hint}
             {too_long.format(text, literal(" has too many digits"))}
             else ' is not a number' end"""
@@ -553,6 +580,45 @@ def decimal_comma_sql(text: str, thousands: str = "'") -> str:
     """
     marks = literal(rf"[.{thousands}\s\x{{00A0}}\x{{202F}}]([0-9]{{3}})\b")
     return f"replace(regexp_replace({text}, {marks}, '\\1', 'g'), ',', '.')"
+
+
+def thousands_of(text: str, mark: str) -> str:
+    """SQL that takes a mark between thousands out of a number.
+
+    >>> thousands_of("total", ".")
+    "replace(total, '.', '')"
+    """
+    return f"replace({text}, {literal(mark)}, '')"
+
+
+def in_place_of(column: str, sql: str) -> str:
+    """Advice to map a column of the contract with `sql`, which names that column for the file's."""
+    return f"map it with {sql}, the file's column in place of {column}"
+
+
+def point_between_thousands(column: str, decimal_mark: str, found: str = "") -> str:
+    """The reason, from the quote on that closes the value, for 1.250 where others tell what the point is.
+
+    `decimal_mark` is the comma where they have decimals after it, the point where they have several points.
+    `found` is said of the value instead.
+    """
+    if decimal_mark == ",":
+        said = found or "' may be thousands, as others of the file have a decimal comma: "
+        return said + in_place_of(column, decimal_comma_sql(column))
+    return "' may be thousands, as others of the file have several points: " + in_place_of(
+        column, thousands_of(column, ".")
+    )
+
+
+def either_reading(column: str, mark: str) -> str:
+    """The reason, from the quote on that closes the value, for 1.250 or 1,250 where nothing tells more."""
+    number = column if mark == "." else f"replace({column}, ',', '.')"
+    what = "point" if mark == "." else "comma"
+    return (
+        f"' has one {what} before three digits, which may stand between thousands or before decimals: map it "
+        f"with {thousands_of(column, mark)} or with cast({number} as decimal(18, 4)), the file's column in "
+        f"place of {column}"
+    )
 
 
 def _range_rules(column: Column, value: str, shown: str) -> list[tuple[str, str]]:

@@ -86,6 +86,7 @@ RENEWAL_SCORE_SCHEMA = pa.schema(
         ("expected_paid_months_365_days", pa.float64()),
         ("discounted_paid_months_365_days", pa.float64()),
         ("expected_renewed_months_holdout", pa.float64()),
+        ("renewable_months_holdout", pa.int64()),
     ]
 )
 RENEWAL_CURVE_SCHEMA = pa.schema(
@@ -225,6 +226,7 @@ def score_renewals(
             columns["discounted_paid_months_365_days"] = chances @ discount
         else:
             columns["expected_renewed_months_holdout"] = (chances * is_renewed).sum(axis=1)
+            columns["renewable_months_holdout"] = is_renewed.sum(axis=1)
         tables.append(_score_table(key, columns, RENEWAL_SCORE_SCHEMA))
     return pa.concat_tables([*tables, RENEWAL_SCORE_SCHEMA.empty_table()])
 

@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -397,7 +397,12 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """
     try:
         company = connection.execute(
-            "select as_of_date, reporting_currency, business_timezone from build.intermediate.int_settings"
+            """
+            select
+                as_of_date, reporting_currency, business_timezone,
+                as_of_table, planned_subscriptions, later_events
+            from build.intermediate.int_settings
+            """
         ).fetchone()
         load = connection.execute(
             """
@@ -422,13 +427,47 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "as_of_date",
         "reporting_currency",
         "business_timezone",
+        "as_of_table",
+        "planned_subscriptions",
+        "later_events",
         "source_name",
         "batch_id",
         "rows_read",
         "rows_rejected",
     )
     values = (company[0].isoformat(), *company[1:], *(load or (None, None, 0, 0)))
-    return dict(zip(names, values, strict=True))
+    origin = dict(zip(names, values, strict=True))
+    return origin | {"as_of_row": _row_that_tells_as_of(connection, company[3], company[0])}
+
+
+def _row_that_tells_as_of(
+    connection: duckdb.DuckDBPyConnection, table: str | None, as_of: date
+) -> dict[str, Any] | None:
+    """File and row (1-based) of an event of the last day; None if the company gave the day."""
+    if table is None:
+        return None
+    relation = f"stg_{table}"
+    days = connection.execute(
+        "select column_name from duckdb_columns() where database_name = 'build' and schema_name = 'staging' "
+        "and table_name = ? and ends_with(column_name, '_on') and column_name <> 'ended_on'",
+        [relation],
+    ).fetchall()
+    if not days:
+        return None
+    found = connection.execute(
+        f"""
+        select _source_file, _source_row
+        from build.raw.{identifier(table)}
+        where _row_key in (
+            select _row_key from build.staging.{identifier(relation)}
+            where {" or ".join(f"{identifier(day)} = $1" for (day,) in days)}
+        )
+        order by _file_sequence desc, _source_row
+        limit 1
+        """,
+        [as_of],
+    ).fetchone()
+    return {"file": found[0], "row": found[1]} if found else None
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, mart: _Mart) -> None:

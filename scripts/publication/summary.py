@@ -50,6 +50,15 @@ _PREDICTED = """
     from marts.fct_customer_lifetime_value
 """
 
+# Of the last month whose outcome is known; each is over all months up to it.
+_HEALTH = """
+    select churn_basis, pooled_score_auc, pooled_silence_auc
+    from marts.fct_health_skill
+    where segment_type = 'all' and is_better_than_silence is not null
+    qualify row_number() over (partition by churn_basis order by month desc) = 1
+    order by churn_basis
+"""
+
 _OPEN_FINDINGS = """
     select
         count(*),
@@ -97,7 +106,9 @@ def summarize(settings: Settings) -> str:
     marts = publication.manifest["marts"]
     currency = publication.manifest["reporting_currency"]
     figures = [
-        *format_headlines(read_headlines(publication), currency),
+        *format_headlines(read_headlines(publication), currency, format_last_event(publication.manifest)),
+        *format_health(read_health_skill(publication)),
+        *format_later(publication.manifest),
         *format_rejects(publication.manifest),
         *format_findings(read_open_findings(publication)),
     ]
@@ -149,11 +160,11 @@ def read_headlines(publication: Publication) -> Headlines:
     )
 
 
-def format_headlines(figures: Headlines, currency: str) -> list[tuple[str, str]]:
+def format_headlines(figures: Headlines, currency: str, last_event: str = "") -> list[tuple[str, str]]:
     """Names and values as they are shown; what the data does not say is told as such."""
     revenue = figures.customer_revenue + figures.guest_revenue
     lines = [
-        ("As of", figures.as_of_date.isoformat()),
+        ("As of", figures.as_of_date.isoformat() + last_event),
         ("Customers", f"{figures.customers:,}, of whom {figures.active_customers:,} active"),
         ("Orders", f"{figures.customer_orders + figures.guest_orders:,}"),
         ("Net revenue", f"{revenue:,.2f} {currency}"),
@@ -183,6 +194,53 @@ def format_headlines(figures: Headlines, currency: str) -> list[tuple[str, str]]
         )
     lines.append(("Expected in a year", expected))
     return lines
+
+
+def read_health_skill(publication: Publication) -> list[tuple[str, float, float]]:
+    """Basis, AUC of the health score, AUC of silence, where outcomes are known; from the published file."""
+    if not publication.rows.get("fct_health_skill"):
+        return []
+    with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
+        return connection.execute(_HEALTH).fetchall()
+
+
+def format_health(skills: list[tuple[str, float, float]]) -> list[tuple[str, str]]:
+    """A line for each basis: does the score tell who leaves, and better than the obvious rule?"""
+    names = {"orders": "shoppers", "subscription": "subscribers"}
+    lines = []
+    for basis, score, silence in skills:
+        told = f"tells who leaves: AUC {score:.2f}, silence alone {silence:.2f}"
+        if score <= silence:
+            told = f"no better than silence at telling who leaves: AUC {score:.2f} against {silence:.2f}"
+        lines.append((f"Health of {names[basis]}", told))
+    return lines
+
+
+def format_last_event(manifest: dict[str, Any]) -> str:
+    """What tells the last day, to stand behind it; empty if the company gave the day, or nobody knows.
+
+    >>> format_last_event({"as_of_table": "orders", "as_of_row": {"file": "a.csv", "row": 3}})
+    ', the last event: orders, row 3 of a.csv'
+    """
+    table, row = manifest.get("as_of_table"), manifest.get("as_of_row")
+    if not table:
+        return ""
+    place = f", row {row['row']} of {row['file']}" if row else ""
+    return f", the last event: {table}{place}"
+
+
+def format_later(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """A line on what is dated after the last day known, and so in no figure.
+
+    >>> format_later({"planned_subscriptions": 1, "later_events": 0})
+    [('After that day', '1 planned subscription, in no figure')]
+    """
+    counts = (
+        (manifest.get("planned_subscriptions"), "planned subscription"),
+        (manifest.get("later_events"), "event"),
+    )
+    told = [f"{number:,} {what}{'' if number == 1 else 's'}" for number, what in counts if number]
+    return [("After that day", f"{' and '.join(told)}, in no figure")] if told else []
 
 
 def format_rejects(manifest: dict[str, Any]) -> list[tuple[str, str]]:

@@ -180,7 +180,13 @@ def _number(column: Column, profile: Profile, numbers: Numbers) -> Expression:
     choices: list[str] = []
     look: list[str] = []
     spaced = profile.is_text and any(re.search(r"\s", value) for value in profile.counts)
-    plain = numbers.is_plain and not spaced
+    # Landing asks of 1.250 which it is; the sample has told that it is a decimal mark.
+    three = (
+        column.kind is Kind.DECIMAL
+        and profile.is_text
+        and any(re.search(r"[.]\d{3}$", value) for value in profile.counts)
+    )
+    plain = numbers.is_plain and not spaced and not three
     sql = identifier(profile.name)
     if not plain and profile.is_text:
         kind = "decimal(28, 12)" if column.kind is Kind.RATE else _MONEY

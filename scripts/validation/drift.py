@@ -15,10 +15,10 @@ from datetime import date, timedelta
 
 from great_expectations.expectations.expectation import Expectation
 
+from scripts.contract.check_history import Severity
 from scripts.contract.quality_limits import QualityLimits
 from scripts.contract.raw_tables import Table
 from scripts.core.sql import identifier, literal
-from scripts.validation.results import Severity
 from scripts.validation.suites import Past, figure
 
 # Eight weeks of daily deliveries; a year of weekly ones.

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from great_expectations.expectations.core import ExpectTableRowCountToBeBetween
 from great_expectations.expectations.expectation import Expectation
 
+from scripts.contract.check_history import Severity
 from scripts.core.sql import literal
 from scripts.validation.raw_suites import current_rows
-from scripts.validation.results import Severity
 from scripts.validation.suites import Past, Suite, figure, named, no_rows
 
 # A mart may have lost this share of its rows since the last publication. People and orders do not vanish;

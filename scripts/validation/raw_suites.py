@@ -17,10 +17,10 @@ from datetime import date, timedelta
 
 from great_expectations.expectations.expectation import Expectation
 
+from scripts.contract.check_history import Severity
 from scripts.contract.raw_tables import TABLES, Table
 from scripts.core.sql import identifier, literal
 from scripts.validation import drift
-from scripts.validation.results import Severity
 from scripts.validation.suites import Past, Suite, figure, no_rows
 
 # More of the last batch refused than this is worth a look; more than the second is no delivery but an
@@ -58,6 +58,14 @@ MEDIAN_FACTOR = 3
 # The largest amount, against the value that only one in a thousand exceeds.
 ABSURD_FACTOR = 100
 AMOUNTS_NEEDED = 1000
+
+# A few rows are far from the rest if they lie more than so many days, and so many times the longest silence
+# among the rest, before or behind it; the rest fills at least so many days. (Of those behind,
+# int_settings asks the same of all tables together, before it lets them move as_of_date.)
+STRAY_ROWS = 3
+STRAY_DAYS = 30
+STRAY_SILENCES = 3
+STRAY_DAYS_NEEDED = 20
 
 # When a row of the table happened. Order lines have no time of their own; a subscription may start in the
 # future.
@@ -153,6 +161,7 @@ def _every_table(table: Table, past: Past) -> Iterator[Expectation]:
         yield _volume(table.name, column, month)
         yield _silence(table.name, column, past.as_of)
         yield _lateness(table.name, column)
+        yield _far_from_the_rest(table.name, column, past.as_of)
         if table.name in OPTIONAL_COLUMNS:
             yield _null_shares(table.name, column, month)
         if table.name in AMOUNT_COLUMNS:
@@ -299,6 +308,84 @@ having count(*) > {BATCHES_NEEDED}""",
         expected=f"at most {LATE_FACTOR} times what it used to be, and {LATE_DAYS} days",
         todo="Files arrive, but without new events: the supplier exports an old state. Ask for the "
         "missing days.",
+    )
+
+
+def _far_from_the_rest(table: str, column: str, as_of: date) -> Expectation:
+    """A year that is mistyped: a few rows far from all the others of the table, or behind `as_of`."""
+    return no_rows(
+        "Rows dated far from the rest",
+        f"""with "days" as (
+    select cast({identifier(column)} as date) as "day", count(*) as "rows"
+    from "raw".{identifier(table)}
+    where {identifier(column)} is not null
+    group by "day"
+),
+"gaps" as (
+    select
+        "day",
+        "day" - lag("day") over (order by "day") as "silence",
+        lag("day") over (order by "day") as "day_before",
+        count(*) over (order by "day") - 1 as "days_before",
+        count(*) over (order by "day" desc) as "days_since",
+        sum("rows") over (order by "day" desc) as "rows_since",
+        sum("rows") over (order by "day") - "rows" as "rows_before"
+    from "days"
+),
+"compared" as (
+    select
+        *,
+        max("silence") over "before" as "longest_before",
+        max("silence") over "since" as "longest_since"
+    from "gaps"
+    window
+        "before" as (order by "day" rows between unbounded preceding and 1 preceding),
+        "since" as (order by "day" rows between 1 following and unbounded following)
+),
+"bounds" as (
+    select
+        max("day_before") filter (
+            where "rows_before" <= {STRAY_ROWS} and "days_since" >= {STRAY_DAYS_NEEDED}
+            and "silence" > {STRAY_SILENCES} * "longest_since"
+        ) as "stray_until",
+        min("day") filter (
+            where "rows_since" <= {STRAY_ROWS} and "days_before" >= {STRAY_DAYS_NEEDED}
+            and "silence" > {STRAY_SILENCES} * "longest_before"
+        ) as "stray_since"
+    from "compared"
+    where "silence" > {STRAY_DAYS}
+),
+"behind" as (
+    -- Half a day of difference to business time is no distance.
+    select min("day") as "stray_since"
+    from "days"
+    where "day" > date '{as_of + timedelta(days=1)}'
+    having sum("rows") <= {STRAY_ROWS}
+),
+"stray" as (
+    select *
+    from "raw".{identifier(table)}
+    where
+        cast({identifier(column)} as date)
+        <= (select coalesce(max("stray_until"), date '0001-01-01') from "bounds")
+        or cast({identifier(column)} as date)
+        >= (
+            select coalesce(min("stray_since"), date '9999-12-31')
+            from (select "stray_since" from "bounds" union all select "stray_since" from "behind") as "since"
+        )
+)
+select
+    "_row_key" as "key",
+    cast({identifier(column)} as date) as "day",
+    "_source_file" as "file",
+    "_source_row" as "row"
+from "stray"
+where {_is_current(table, "stray")}""",
+        Severity.WARNING,
+        expected=f"none after the last day known; no {STRAY_ROWS} or fewer that are more than {STRAY_DAYS} "
+        f"days, and {STRAY_SILENCES} times the longest silence, away",
+        todo="A year or a month is probably mistyped: have it corrected where the file comes from. Such rows "
+        "do not move as_of_date, and what lies after it is in no figure.",
     )
 
 
@@ -488,20 +575,39 @@ def _refunds() -> Iterator[Expectation]:
     yield no_rows(
         "Refunds larger than their order",
         f"""with "refunded" as (
-    select "order_id", "currency", sum("amount") as "refunded", count(*) as "refunds"
+    select
+        "order_id",
+        "currency",
+        sum("amount") as "refunded",
+        count(*) as "refunds"
     from (
         {current_rows("refunds")}
     ) as "refunds"
     where "order_id" is not null
     group by "order_id", "currency"
 ),
+"of orders" as (
+    -- A refund without a currency is in that of its order.
+    select
+        "orders"."order_id",
+        "orders"."_row_key",
+        "orders"."_file_sequence",
+        "orders"."_source_row",
+        sum("refunded"."refunded") as "refunded",
+        sum("refunded"."refunds") as "refunds"
+    from "raw"."orders" as "orders"
+    inner join "refunded" on "orders"."order_id" = "refunded"."order_id"
+    where coalesce("refunded"."currency", "orders"."currency") is not distinct from "orders"."currency"
+    group by all
+),
 "suspects" as (
     select "orders".*, "refunded"."refunded", "refunded"."refunds"
     from "raw"."orders" as "orders"
-    inner join "refunded"
+    inner join "of orders" as "refunded"
         on
             "orders"."order_id" = "refunded"."order_id"
-            and coalesce("refunded"."currency", "orders"."currency") is not distinct from "orders"."currency"
+            and "orders"."_file_sequence" = "refunded"."_file_sequence"
+            and "orders"."_source_row" is not distinct from "refunded"."_source_row"
     where "refunded"."refunded" > "orders"."gross_amount" - coalesce("orders"."discount_amount", 0)
 )
 select "order_id", "gross_amount", "discount_amount", "refunded", "refunds"

@@ -6,55 +6,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from scripts.contract.check_history import Severity, Status
 from scripts.core.text import in_columns
-
-
-class Severity(StrEnum):
-    """CRITICAL stops the publication; WARNING is reported and stops nothing."""
-
-    CRITICAL = "critical"
-    WARNING = "warning"
-
-
-class Status(StrEnum):
-    """What came of one check. WARN and FAIL are findings, ERROR could not run, NO_VERDICT had too little to
-    judge by: it is no pass.
-    """
-
-    PASS = "pass"  # noqa: S105
-    WARN = "warn"
-    FAIL = "fail"
-    ERROR = "error"
-    NO_VERDICT = "no_verdict"
-
 
 # What somebody has to look at.
 FOUND = (Status.WARN, Status.FAIL, Status.ERROR)
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What one check saw of one table, or of one column of it; kept night by night in `raw.check_results`.
-
-    `check` is the same every night. Figures only: no row's values are kept.
-    """
-
-    table: str
-    check: str
-    column: str | None
-    severity: Severity
-    status: Status
-    observed: str | None = None
-    expected: str | None = None
-    observed_value: float | None = None
-    lowest_value: float | None = None
-    highest_value: float | None = None
-    rows_affected: int | None = None
-    message: str | None = None
 
 
 @dataclass(frozen=True)

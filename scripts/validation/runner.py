@@ -31,15 +31,9 @@ from great_expectations.data_context.types.base import (
 from great_expectations.datasource.fluent import SQLDatasource
 from great_expectations.expectations.metadata_types import FailureSeverity
 
+from scripts.contract.check_history import CheckResult, Severity, Status
 from scripts.validation.dialect import connection_string
-from scripts.validation.results import (
-    CheckError,
-    CheckResult,
-    Finding,
-    Severity,
-    Status,
-    SuiteResult,
-)
+from scripts.validation.results import CheckError, Finding, SuiteResult
 from scripts.validation.suites import CHECK, SAMPLE_ROWS, Suite, shown
 
 SITE = "local"

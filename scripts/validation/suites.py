@@ -24,9 +24,9 @@ from great_expectations.render.components import (
 )
 from great_expectations.render.renderer.renderer import renderer
 
+from scripts.contract.check_history import Severity
 from scripts.contract.quality_limits import QualityLimits
 from scripts.personal_data.patterns import without_addresses
-from scripts.validation.results import Severity
 
 # How many of the rows in question a report shows.
 SAMPLE_ROWS = 5

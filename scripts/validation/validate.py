@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 import duckdb
 
+from scripts.contract.check_history import keep_results
 from scripts.contract.quality_limits import QualityLimits
 from scripts.core.databases import work_options
 from scripts.core.errors import CheckFailedError, ConfigurationError
@@ -22,7 +23,6 @@ from scripts.core.progress import LOGGER, start_logging
 from scripts.core.runs import new_run_id, write_json
 from scripts.core.settings import Settings
 from scripts.publication.publications import current_publication
-from scripts.validation.check_history import keep_results
 from scripts.validation.data_docs import IndexRow, index_page, make_readable_offline
 from scripts.validation.results import FOUND, SuiteResult, ValidationResult
 

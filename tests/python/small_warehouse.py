@@ -79,7 +79,8 @@ def build(settings: Settings, number: int = 1) -> None:
             create schema if not exists intermediate;
             create or replace table intermediate.int_settings as
                 select
-                    date '2011-03-09' as as_of_date, 'GBP' as reporting_currency, 'UTC' as business_timezone;
+                    date '2011-03-09' as as_of_date, 'GBP' as reporting_currency, 'UTC' as business_timezone,
+                    'orders' as as_of_table, 1 as planned_subscriptions, 0 as later_events;
             create schema if not exists marts;
             """
         )

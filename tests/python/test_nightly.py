@@ -74,7 +74,7 @@ class Night:
         return Landed({"orders": 3})
 
     def build(
-        self, settings: Settings, as_of: date | None, full_refresh: bool, dbt: DbtProcess | None
+        self, settings: Settings, as_of: date | None, full_refresh: bool, dbt: DbtProcess | None, run_id: str
     ) -> BuildResult:
         self.built += 1
         self.options = (as_of, full_refresh)

@@ -1,15 +1,18 @@
--- Grain: one row per validation and check: of a table, or of one column of it. `is_latest` picks what holds now.
--- Keys and identities inside the marts are dbt's tests and are not in here: while one fails nothing is built.
+-- Grain: one row per run and check: of a table, or of one column of it. `is_latest` picks what holds now. Checks are
+-- dbt's tests of a build and the expectations of a validation. What a build found that stopped the night is told by the
+-- next one that passes.
 
 with check_results as (
     select * from {{ ref('stg_check_results') }}
 ),
 
--- A night without news asks for the age of the rows alone; it does not tell which checks there are.
-full_validations as (
-    select max(checked_at) as checked_at
+-- A build begins before its validation, and each has its own checks. A night without news asks for the age of the rows
+-- alone; it does not tell which checks there are.
+full_runs as (
+    select
+        max(case when border = 'build' then checked_at end) as built_at,
+        max(case when border = 'marts' then checked_at end) as validated_at
     from check_results
-    where border = 'marts'
 ),
 
 judged as (
@@ -89,7 +92,10 @@ final as (
         cast(history.is_finding as boolean) as is_finding,
         cast(
             history.recency = 1
-            and (full_validations.checked_at is null or history.checked_at >= full_validations.checked_at)
+            and history.checked_at >= coalesce(
+                case when history.border = 'build' then full_runs.built_at else full_runs.validated_at end,
+                history.checked_at
+            )
             as boolean
         ) as is_latest,
         cast(history.as_of_date as date) as as_of_date,
@@ -97,7 +103,7 @@ final as (
         cast(history.failing_since as timestamp) as failing_since,
         cast(history.last_passed_at as timestamp) as last_passed_at
     from history
-    cross join full_validations
+    cross join full_runs
 )
 
 select * from final

@@ -1,34 +1,14 @@
 -- Grain: one row per month, basis, component (`overall`, and each component of health), band and segment: of the
 -- customers who stood in the band at the month-end, how many left within health_outcome_days? It tells whether the
--- score predicts, and which of its drivers does. Who had given notice by then is left out: that they leave is known,
--- and no prediction. Former subscribers who only order are left out too: in the churn database they have left
--- already. For the customers themselves see fct_customer_health.
+-- score predicts, and which of its drivers does; whether it does so better than silence is in fct_health_skill. For the
+-- customers themselves see fct_customer_health.
 
-with health as (
-    select *
-    from {{ ref('fct_customer_health') }}
-    where churn_basis is not null
-),
-
-churn_spells as (
-    select * from {{ ref('int_churn_spells') }}
-),
-
-periods as (
-    select *
-    from {{ ref('int_subscription_periods') }}
-    where is_paid
+with outcomes as (
+    select * from {{ ref('int_health_outcomes') }}
 ),
 
 months as (
     select * from {{ ref('int_months') }}
-),
-
-customers as (
-    select
-        customer_id,
-        segment_group
-    from {{ ref('int_customers') }}
 ),
 
 segments as (
@@ -84,62 +64,27 @@ spine as (
     cross join segment_values
 ),
 
-noticed as (
-    select distinct customer_id
-    from periods
-    where cancel_requested_on is not null
-),
-
--- All that they pay for on the day is cancelled.
-notices as (
-    select
-        month_ends.customer_id,
-        month_ends.month
-    from {{ ref('fct_customer_health') }} as month_ends
-    inner join noticed on month_ends.customer_id = noticed.customer_id
-    inner join periods
-        on
-            month_ends.customer_id = periods.customer_id
-            and month_ends.observed_until >= periods.started_on
-            and {{ open_end('periods.ended_on') }} > month_ends.observed_until
-    group by month_ends.customer_id, month_ends.month
-    having min(case when periods.cancel_requested_on <= month_ends.observed_until then 1 else 0 end) = 1
-),
-
 -- All bands at once, and of each group of segments, so that the customers are summed up once.
 group_combinations as (
     select
-        health.month,
-        health.churn_basis,
-        customers.segment_group,
-        health.health_band,
+        month,
+        churn_basis,
+        segment_group,
+        health_band,
         {%- for component in health_components() %}
-            health.{{ component }}_band,
+            {{ component }}_band,
         {%- endfor %}
         count(*) as customers,
-        count(
-            case
-                when
-                    churn_spells.churned_on
-                    <= {{ add_days('health.observed_until', 'settings.health_outcome_days') }}
-                    then 1
-            end
-        ) as churned_customers
-    from health
-    inner join churn_spells
-        on health.customer_id = churn_spells.customer_id and health.spell_number = churn_spells.spell_number
-    inner join customers on health.customer_id = customers.customer_id
-    cross join settings
-    left join notices on health.customer_id = notices.customer_id and health.month = notices.month
-    where notices.customer_id is null
+        count(case when has_left then 1 end) as churned_customers
+    from outcomes
     group by
-        health.month,
-        health.churn_basis,
-        customers.segment_group,
+        month,
+        churn_basis,
+        segment_group,
         {%- for component in health_components() %}
-            health.{{ component }}_band,
+            {{ component }}_band,
         {%- endfor %}
-        health.health_band
+        health_band
 ),
 
 combinations as (

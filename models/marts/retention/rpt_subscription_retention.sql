@@ -86,6 +86,23 @@ totals as (
     group by month, segment_type, segment_value
 ),
 
+-- Of those who paid when the twelve months up to this one began: what is left of their MRR, and what it has become. By
+-- the plan and interval they had then; who returned within the year counts by what they pay now.
+year_kept as (
+    select
+        {{ add_months('began.month', 11) }} as month,
+        began.segment_type,
+        began.segment_value,
+        sum(began.opening_mrr) as year_opening_mrr,
+        sum(least(began.opening_mrr, coalesce(ended.closing_mrr, 0))) as year_kept_mrr,
+        sum(coalesce(ended.closing_mrr, 0)) as year_closing_mrr
+    from segmented as began
+    left join movements as ended
+        on began.customer_id = ended.customer_id and {{ add_months('began.month', 11) }} = ended.month
+    where began.opening_mrr > 0
+    group by {{ add_months('began.month', 11) }}, began.segment_type, began.segment_value
+),
+
 {%- set counts = [
     'opening_customers', 'new_customers', 'reactivated_customers', 'expanded_customers', 'contracted_customers',
     'churned_customers', 'closing_customers',
@@ -101,9 +118,11 @@ combined as (
         segment_values.segment_type,
         segment_values.segment_value,
         {%- for column in counts + amounts %}
-            coalesce(totals.{{ column }}, 0) as {{ column }}
-            {{- ',' if not loop.last }}
+            coalesce(totals.{{ column }}, 0) as {{ column }},
         {%- endfor %}
+        year_kept.year_opening_mrr,
+        year_kept.year_kept_mrr,
+        year_kept.year_closing_mrr
     from months
     cross join segment_values
     left join totals
@@ -111,6 +130,11 @@ combined as (
             months.month = totals.month
             and segment_values.segment_type = totals.segment_type
             and segment_values.segment_value = totals.segment_value
+    left join year_kept
+        on
+            months.month = year_kept.month
+            and segment_values.segment_type = year_kept.segment_type
+            and segment_values.segment_value = year_kept.segment_value
 ),
 
 final as (
@@ -142,6 +166,12 @@ final as (
             when is_complete
                 then {{ ratio('(new_mrr + reactivation_mrr + expansion_mrr)', '(churn_mrr + contraction_mrr)') }}
         end as quick_ratio,
+        case
+            when is_complete then {{ ratio('year_kept_mrr', 'year_opening_mrr') }}
+        end as trailing_12_month_gross_revenue_retention_rate,
+        case
+            when is_complete then {{ ratio('year_closing_mrr', 'year_opening_mrr') }}
+        end as trailing_12_month_net_revenue_retention_rate,
         cast(is_complete as boolean) as is_complete
     from combined
 )

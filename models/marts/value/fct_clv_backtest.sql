@@ -1,8 +1,12 @@
 -- Grain: one row per model, segment, billing interval and bucket of customers: what the model, fitted on the history
 -- without its last part, expected of that part, against what happened in it. A bucket is a number of repeat
--- purchases (or renewals) before; `all` is everybody, and has the verdicts of the gate. Purchases are order days
+-- purchases (or renewals) before; `all` is everybody, and has the verdicts of the gate. Beside each model stands what
+-- needs none: as much again as in as many days before (of contracts: nobody leaves), and that without those who have
+-- been silent for active_window_days, the hiatus rule of Wuebben and von Wangenheim (2008). Purchases are order days
 -- for BG/NBD and paid months that took a renewal for the shifted beta-geometric; revenue adds Gamma-Gamma, or the
 -- recurring revenue of each subscriber as it was. For parameters see fct_clv_models.
+
+{% set rules = ['same_again', 'hiatus'] -%}
 
 with order_predictions as (
     select *
@@ -48,9 +52,18 @@ held as (
         -- Sums of decimals are exact: those of floating numbers differ with the order in which an engine adds.
         cast(expected_orders_holdout as decimal(28, 9)) as expected_purchases,
         holdout_purchases as actual_purchases,
+        purchases_before as same_again_purchases,
+        case
+            when age_days - recency_days < settings.active_window_days then purchases_before
+            when purchases_before is not null then 0
+        end as hiatus_purchases,
+        -- BG/NBD lets nobody leave before their second purchase: of the others there is nothing to tell apart.
+        case when frequency > 0 then probability_alive end as probability_alive,
+        case when frequency > 0 then age_days - recency_days end as silent_days,
         cast(expected_revenue_holdout as {{ type_money() }}) as expected_revenue,
         holdout_net_revenue as actual_revenue
     from order_predictions
+    cross join settings
     where expected_orders_holdout is not null
 
     union all
@@ -64,6 +77,10 @@ held as (
         renewals as events,
         cast(expected_renewed_months_holdout as decimal(28, 9)) as expected_purchases,
         holdout_renewed_months as actual_purchases,
+        renewable_months_holdout as same_again_purchases,
+        cast(null as {{ dbt.type_bigint() }}) as hiatus_purchases,
+        cast(null as {{ type_ratio() }}) as probability_alive,
+        cast(null as {{ dbt.type_bigint() }}) as silent_days,
         cast(expected_revenue_holdout as {{ type_money() }}) as expected_revenue,
         holdout_revenue as actual_revenue
     from subscription_predictions
@@ -75,7 +92,7 @@ held as (
 ranked as (
     select
         *,
-        {%- for rank in ['expected', 'actual'] %}
+        {%- for rank in ['expected', 'actual'] + rules %}
             cast(
                 2 * rank() over (
                     partition by model, segment_type, segment_value, billing_interval order by {{ rank }}_purchases
@@ -85,7 +102,26 @@ ranked as (
                 )
                 - count(*) over (partition by model, segment_type, segment_value, billing_interval)
                 - 2 as {{ dbt.type_bigint() }}
-            ) as {{ rank }}_rank
+            ) as {{ rank }}_rank,
+        {%- endfor %}
+        {#- Twice the mean rank, from the least alive and from the longest silent on, of those who can be told apart. #}
+        {%- for order, column in [('alive', 'probability_alive'), ('silence', '-silent_days')] %}
+            case
+                when probability_alive is not null
+                    then cast(
+                        2 * rank() over (
+                            partition by
+                                model, segment_type, segment_value, billing_interval, probability_alive is not null
+                            order by {{ column }}
+                        )
+                        + count(*) over (
+                            partition by
+                                model, segment_type, segment_value, billing_interval, probability_alive is not null,
+                                {{ column }}
+                        )
+                        - 1 as {{ dbt.type_bigint() }}
+                    )
+            end as {{ order }}_rank
             {{- ',' if not loop.last }}
         {%- endfor %}
     from held
@@ -115,14 +151,32 @@ measured as (
         count(*) as customers,
         sum(expected_purchases) as expected_purchases,
         sum(actual_purchases) as actual_purchases,
-        sum(abs(expected_purchases - actual_purchases)) as absolute_error,
-        cast(sum(expected_rank * actual_rank) as {{ type_ratio() }})
-        - cast(sum(expected_rank) as {{ type_ratio() }}) * sum(actual_rank) / count(*) as rank_covariance,
-        cast(sum(expected_rank * expected_rank) as {{ type_ratio() }})
-        - cast(sum(expected_rank) as {{ type_ratio() }}) * sum(expected_rank) / count(*) as expected_rank_variance,
+        {%- for rule in rules %}
+            case when count({{ rule }}_purchases) = count(*) then sum({{ rule }}_purchases) end as {{ rule }}_purchases,
+        {%- endfor %}
+        {%- for rule in ['expected'] + rules %}
+            sum(abs({{ rule }}_purchases - actual_purchases)) as {{ rule }}_absolute_error,
+            sum(
+                cast(
+                    power(cast({{ rule }}_purchases - actual_purchases as {{ type_ratio() }}), 2) as decimal(28, 9)
+                )
+            ) as {{ rule }}_squared_error,
+            cast(sum({{ rule }}_rank * actual_rank) as {{ type_ratio() }})
+            - cast(sum({{ rule }}_rank) as {{ type_ratio() }}) * sum(actual_rank) / count(*) as {{ rule }}_rank_covariance,
+            cast(sum({{ rule }}_rank * {{ rule }}_rank) as {{ type_ratio() }})
+            - cast(sum({{ rule }}_rank) as {{ type_ratio() }}) * sum({{ rule }}_rank) / count(*)
+                as {{ rule }}_rank_variance,
+            count({{ rule }}_purchases) = count(*)
+            and min({{ rule }}_rank) < max({{ rule }}_rank)
+            and min(actual_rank) < max(actual_rank) as {{ rule }}_has_order,
+        {%- endfor %}
         cast(sum(actual_rank * actual_rank) as {{ type_ratio() }})
         - cast(sum(actual_rank) as {{ type_ratio() }}) * sum(actual_rank) / count(*) as actual_rank_variance,
-        min(expected_rank) < max(expected_rank) and min(actual_rank) < max(actual_rank) as has_order,
+        count(alive_rank) as ranked_customers,
+        count(case when alive_rank is not null and actual_purchases > 0 then 1 end) as ranked_buyers,
+        {%- for order in ['alive', 'silence'] %}
+            sum(case when actual_purchases > 0 then {{ order }}_rank end) as {{ order }}_rank_of_buyers,
+        {%- endfor %}
         -- Unknown of one is unknown of the sum.
         case when count(expected_revenue) = count(*) then sum(expected_revenue) end as expected_revenue,
         sum(actual_revenue) as actual_revenue
@@ -133,12 +187,26 @@ measured as (
 compared as (
     select
         *,
-        {{ ratio('absolute_error', 'customers') }} as mean_absolute_error,
-        -- Where all are expected, or do, the same there is no order to be right about.
-        case
-            when has_order then rank_covariance / sqrt(expected_rank_variance * actual_rank_variance)
-        end as rank_correlation,
-        {{ ratio('expected_purchases - actual_purchases', 'actual_purchases') }} as purchase_bias,
+        {%- for rule in ['expected'] + rules %}
+            {{ ratio(rule ~ '_absolute_error', 'customers') }} as {{ rule }}_mean_absolute_error,
+            sqrt({{ ratio(rule ~ '_squared_error', 'customers') }}) as {{ rule }}_root_mean_squared_error,
+            -- Where all are expected, or do, the same there is no order to be right about.
+            case
+                when {{ rule }}_has_order
+                    then {{ rule }}_rank_covariance / sqrt({{ rule }}_rank_variance * actual_rank_variance)
+            end as {{ rule }}_rank_correlation,
+            {{ ratio(rule ~ '_purchases - actual_purchases', 'actual_purchases') }} as {{ rule }}_bias,
+        {%- endfor %}
+        {#- AUC: of a buyer and one who did not buy, how often is the buyer ranked as more alive? #}
+        {%- for order in ['alive', 'silence'] %}
+            case
+                when bucket = 'all'
+                    then {{ ratio(
+                        order ~ '_rank_of_buyers - ranked_buyers * (ranked_buyers + 1)',
+                        '2 * ranked_buyers * (ranked_customers - ranked_buyers)'
+                    ) }}
+            end as {{ order }}_auc,
+        {%- endfor %}
         {{ ratio('expected_revenue - actual_revenue', 'actual_revenue') }} as revenue_bias,
         {{ ratio(
             'sum(case when bucket <> \'all\' then abs(expected_purchases - actual_purchases) end) over fit',
@@ -146,6 +214,20 @@ compared as (
         ) }} as bucket_error
     from measured
     window fit as (partition by model, segment_type, segment_value, billing_interval)
+),
+
+-- The least that a rule without a model is off by.
+rivalled as (
+    select
+        *,
+        case
+            when
+                hiatus_purchases is not null
+                and hiatus_root_mean_squared_error < same_again_root_mean_squared_error
+                then hiatus_root_mean_squared_error
+            when same_again_purchases is not null then same_again_root_mean_squared_error
+        end as naive_root_mean_squared_error
+    from compared
 ),
 
 judged as (
@@ -158,11 +240,11 @@ judged as (
                     {{ rounded_text('compared.actual_purchases', 0) }}, ' where clv_gate_minimum_purchases asks for ',
                     cast(settings.clv_gate_minimum_purchases as {{ dbt.type_string() }})
                 )
-            when abs(compared.purchase_bias) > settings.clv_gate_maximum_bias
+            when abs(compared.expected_bias) > settings.clv_gate_maximum_bias
                 then concat(
                     'expected ', {{ rounded_text('compared.expected_purchases', 0) }}, ' purchases where there were ',
                     {{ rounded_text('compared.actual_purchases', 0) }}, ', off by ',
-                    {{ rounded_text('100 * abs(compared.purchase_bias)', 0) }}, ' %: clv_gate_maximum_bias allows ',
+                    {{ rounded_text('100 * abs(compared.expected_bias)', 0) }}, ' %: clv_gate_maximum_bias allows ',
                     {{ rounded_text('100 * settings.clv_gate_maximum_bias', 0) }}, ' %'
                 )
             when compared.bucket_error > settings.clv_gate_maximum_bucket_error
@@ -174,15 +256,23 @@ judged as (
             -- Contracts of one age are expected to do the same: for them an order of customers says nothing.
             when
                 compared.model = 'bg_nbd'
-                and coalesce(compared.rank_correlation, 0) < settings.clv_gate_minimum_rank_correlation
+                and coalesce(compared.expected_rank_correlation, 0) < settings.clv_gate_minimum_rank_correlation
                 then concat(
                     'customers stand in the wrong order, rank correlation ',
-                    coalesce({{ rounded_text('compared.rank_correlation', 2) }}, 'unknown'),
+                    coalesce({{ rounded_text('compared.expected_rank_correlation', 2) }}, 'unknown'),
                     ': clv_gate_minimum_rank_correlation asks for ',
                     {{ rounded_text('settings.clv_gate_minimum_rank_correlation', 2) }}
                 )
+            -- What is expected is a mean, and it is the mean that squared errors are smallest for.
+            when compared.expected_root_mean_squared_error >= compared.naive_root_mean_squared_error
+                then concat(
+                    'no better than no model: off by ',
+                    {{ rounded_text('compared.expected_root_mean_squared_error', 2) }},
+                    ' purchases a customer (root mean square), where the better rule without one is off by ',
+                    {{ rounded_text('compared.naive_root_mean_squared_error', 2) }}
+                )
         end as gate_reason
-    from compared
+    from rivalled as compared
     cross join settings
 ),
 
@@ -230,9 +320,25 @@ final as (
         cast(valued.customers as {{ dbt.type_bigint() }}) as customers,
         cast(valued.expected_purchases as {{ type_ratio() }}) as expected_purchases,
         cast(valued.actual_purchases as {{ dbt.type_bigint() }}) as actual_purchases,
-        cast(valued.purchase_bias as {{ type_ratio() }}) as purchase_bias,
-        cast(valued.mean_absolute_error as {{ type_ratio() }}) as mean_absolute_error,
-        cast(valued.rank_correlation as {{ type_ratio() }}) as rank_correlation,
+        cast(valued.expected_bias as {{ type_ratio() }}) as purchase_bias,
+        cast(valued.expected_mean_absolute_error as {{ type_ratio() }}) as mean_absolute_error,
+        cast(valued.expected_root_mean_squared_error as {{ type_ratio() }}) as root_mean_squared_error,
+        cast(valued.expected_rank_correlation as {{ type_ratio() }}) as rank_correlation,
+        {%- for rule in rules %}
+            cast(valued.{{ rule }}_purchases as {{ dbt.type_bigint() }}) as {{ rule }}_purchases,
+            {%- for measure in ['bias', 'mean_absolute_error', 'root_mean_squared_error', 'rank_correlation'] %}
+                cast(
+                    case when valued.{{ rule }}_purchases is not null then valued.{{ rule }}_{{ measure }} end
+                    as {{ type_ratio() }}
+                ) as {{ rule }}_{{ measure }},
+            {%- endfor %}
+        {%- endfor %}
+        cast(
+            1 - {{ ratio('valued.expected_root_mean_squared_error', 'valued.naive_root_mean_squared_error') }}
+            as {{ type_ratio() }}
+        ) as skill,
+        cast(valued.alive_auc as {{ type_ratio() }}) as alive_auc,
+        cast(valued.silence_auc as {{ type_ratio() }}) as silence_auc,
         cast(valued.expected_revenue as {{ type_money() }}) as expected_revenue,
         cast(valued.actual_revenue as {{ type_money() }}) as actual_revenue,
         cast(valued.revenue_bias as {{ type_ratio() }}) as revenue_bias,

@@ -36,7 +36,9 @@ judged as (
             else verdicts.gate_reason
         end as gate_reason,
         verdicts.has_passed_value_gate,
-        verdicts.value_gate_reason
+        verdicts.value_gate_reason,
+        verdicts.alive_auc,
+        verdicts.silence_auc
     from fits
     left join fits as calibration
         on
@@ -76,7 +78,21 @@ valued as (
             when withheld_reason is not null then withheld_reason
             when model = 'sbg' and not coalesce(has_passed_value_gate, false)
                 then concat('failed the value gate: ', value_gate_reason)
-        end as value_withheld_reason
+        end as value_withheld_reason,
+        -- The orders may be right, and who still is a customer not: where hardly anybody is seen to leave, everybody is
+        -- alive for ever.
+        case
+            when model <> 'bg_nbd' then null
+            when withheld_reason is not null then withheld_reason
+            when bounded_parameters <> '' then concat('parameters at a bound: ', bounded_parameters)
+            when alive_auc is null or silence_auc is null
+                then 'not tested: of those with a repeat purchase, all or none bought in the held-out part'
+            when alive_auc <= silence_auc
+                then concat(
+                    'it tells who buys again no better than silence does: AUC ', {{ rounded_text('alive_auc', 3) }},
+                    ', silence ', {{ rounded_text('silence_auc', 3) }}
+                )
+        end as alive_withheld_reason
     from decided
 ),
 
@@ -119,7 +135,13 @@ final as (
         end as is_value_published,
         cast(
             case when valued.window_name = 'full' then valued.value_withheld_reason end as {{ dbt.type_string() }}
-        ) as value_withheld_reason
+        ) as value_withheld_reason,
+        case
+            when valued.window_name = 'full' and valued.model = 'bg_nbd' then valued.alive_withheld_reason is null
+        end as is_alive_published,
+        cast(
+            case when valued.window_name = 'full' then valued.alive_withheld_reason end as {{ dbt.type_string() }}
+        ) as alive_withheld_reason
     from valued
     inner join windows on valued.window_name = windows.window_name
     cross join settings

@@ -42,7 +42,8 @@ models as (
         coalesce(is_published, false) as is_published,
         withheld_reason,
         coalesce(is_value_published, false) as is_value_published,
-        value_withheld_reason
+        value_withheld_reason,
+        coalesce(is_alive_published, false) as is_alive_published
     from {{ ref('fct_clv_models') }}
     where window_name = 'full'
 ),
@@ -156,7 +157,7 @@ parts as (
         coalesce(value_models.is_published, false) and order_predictions.expected_order_value is not null
             as has_values_published,
         coalesce(subscription_parts.is_published, false) as has_subscription_published,
-        case when order_models.is_published then order_predictions.probability_alive end as probability_alive,
+        case when order_models.is_alive_published then order_predictions.probability_alive end as probability_alive,
         case when order_models.is_published then order_predictions.expected_orders_90_days end
             as expected_orders_90_days,
         case when order_models.is_published then order_predictions.expected_orders_365_days end

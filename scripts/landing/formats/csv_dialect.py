@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,6 +64,16 @@ def long_values() -> Iterator[None]:
         yield
     finally:
         csv.field_size_limit(previous)
+
+
+def separator_line(head: str) -> tuple[str, str | None]:
+    """What follows Excel's line `sep=;`, and the delimiter it names; all of it and None without such a line.
+
+    >>> separator_line("sep=;\\r\\nid;day\\r\\n")
+    ('id;day\\r\\n', ';')
+    """
+    found = re.match(r"\"?sep=([^\r\n])\"?(?:\r\n|\n|\r)", head, re.IGNORECASE)
+    return (head[found.end() :], found[1]) if found else (head, None)
 
 
 def first_record(head: str, options: CsvOptions) -> tuple[str, list[str]]:

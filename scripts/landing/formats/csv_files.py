@@ -16,7 +16,7 @@ import duckdb
 from scripts.core.errors import LandingError
 from scripts.core.sql import error_line, identifier, literal
 from scripts.landing.formats import text_files
-from scripts.landing.formats.csv_dialect import CsvOptions, csv_options, first_record
+from scripts.landing.formats.csv_dialect import CsvOptions, csv_options, first_record, separator_line
 from scripts.landing.formats.csv_sifting import sift
 from scripts.landing.formats.format import Format, Layout, UnreadableError
 from scripts.landing.formats.headers import checked_header, starter_header
@@ -32,22 +32,19 @@ _STARTER_DELIMITERS = ",;\t|"
 def load_csv(workspace: Workspace, file: InputFile, options: CsvOptions) -> LoadedInput:
     """The fast way for a file of which every line is a row, else the careful one."""
     with open_text(file.path) as text:
-        head = text.read(_HEAD_CHARACTERS)
+        head, named = separator_line(text.read(_HEAD_CHARACTERS))
+    if named and not options.delimiter:
+        options = replace(options, delimiter=named)
     delimiter, first = first_record(head, options)
     columns = _columns(first, file, options)
-    try:
-        text_files.read_delimited(
-            workspace, file, columns, delimiter=delimiter, quote=options.quote, header=options.header
-        )
-        is_whole = not options.header or not _has_header_again(workspace, file, columns)
-    except duckdb.Error:
-        is_whole = False
+    is_whole = named is None and _is_read_whole(workspace, file, columns, delimiter, options)
     if is_whole:
         return workspace.loaded(file.number)
-    # Broken lines, or Windows and Unix line ends in one file. DuckDB can skip what it cannot read,
-    # but reading in parallel it then loses good lines beside the broken ones, and their numbers.
+    # Broken lines, Windows and Unix line ends in one file, or a line before the header. DuckDB can skip what
+    # it cannot read, but reading in parallel it then loses good lines beside the broken ones, and their
+    # numbers; of mixed line ends it skips more than a line.
     clean = workspace.directory / f"input{file.number}.clean.csv"
-    broken = sift(file, clean, columns, delimiter, options)
+    broken = sift(file, clean, columns, delimiter, options, int(named is not None))
     workspace.record_broken(file.number, broken)
     try:
         text_files.read_delimited(
@@ -64,6 +61,19 @@ def load_csv(workspace: Workspace, file: InputFile, options: CsvOptions) -> Load
             f"{file.name}: cannot be read as CSV: {without_addresses(error_line(error))}"
         ) from error
     return workspace.loaded(file.number, len(broken))
+
+
+def _is_read_whole(
+    workspace: Workspace, file: InputFile, columns: tuple[str, ...], delimiter: str, options: CsvOptions
+) -> bool:
+    """Fill the table of the input the fast way; False if a line is no row, or says what the header says."""
+    try:
+        text_files.read_delimited(
+            workspace, file, columns, delimiter=delimiter, quote=options.quote, header=options.header
+        )
+    except duckdb.Error:
+        return False
+    return not options.header or not _has_header_again(workspace, file, columns)
 
 
 def _columns(first: list[str], file: InputFile, options: CsvOptions) -> tuple[str, ...]:
@@ -96,11 +106,11 @@ def _has_header_again(workspace: Workspace, file: InputFile, columns: tuple[str,
 
 def _layout(path: Path, encoding: str) -> Layout:
     with open_text(path, encoding, errors="replace") as stream:
-        head = "".join(itertools.islice(stream, 200))[:1_000_000]
+        head, named = separator_line("".join(itertools.islice(stream, 200))[:1_000_000])
     if not head.strip():
         raise UnreadableError("empty")
     best: tuple[float, str, list[list[str]]] | None = None
-    for delimiter in _STARTER_DELIMITERS:
+    for delimiter in named or _STARTER_DELIMITERS:
         records = _parse(head, delimiter)
         width = len(records[0]) if records else 0
         same = sum(len(record) == width for record in records) / max(len(records), 1)
@@ -140,7 +150,9 @@ def _sample(path: Path, layout: Layout, limit: int) -> Iterator[Sequence[str | N
     width = len(layout.columns)
     try:
         with open_text(path, layout.encoding, errors="replace") as stream:
-            reader = csv.reader(stream, delimiter=layout.delimiter)
+            first = stream.readline()
+            lines = stream if separator_line(first)[1] else itertools.chain([first], stream)
+            reader = csv.reader(lines, delimiter=layout.delimiter)
             if layout.has_header:
                 next(reader, None)
             for record in itertools.islice((record for record in reader if record), limit):

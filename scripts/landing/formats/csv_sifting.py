@@ -9,12 +9,18 @@ from pathlib import Path
 
 from scripts.core.errors import LandingError
 from scripts.landing.formats.csv_dialect import CsvOptions, long_values, reader_arguments
+from scripts.landing.formats.headers import column_names
 from scripts.landing.formats.text_files import MAX_LINE_BYTES, open_text
 from scripts.landing.formats.workspace import BrokenLine, InputFile
 
 
 def sift(
-    file: InputFile, clean: Path, columns: tuple[str, ...], delimiter: str, options: CsvOptions
+    file: InputFile,
+    clean: Path,
+    columns: tuple[str, ...],
+    delimiter: str,
+    options: CsvOptions,
+    skipped_lines: int = 0,
 ) -> list[BrokenLine]:
     """Write the good rows, each with its number, to `clean`; gives the broken ones.
 
@@ -28,6 +34,8 @@ def sift(
         open_text(file.path) as text,
         clean.open("w", encoding="utf-8", newline="") as out,
     ):
+        for _ in range(skipped_lines):
+            text.readline()
         lines = _Remembering(text)
         reader = csv.reader(
             lines, strict=True, skipinitialspace=True, **reader_arguments(delimiter, options.quote)
@@ -37,7 +45,7 @@ def sift(
             next(reader)
         row = 0
         while True:
-            line = reader.line_num + 1
+            line = skipped_lines + reader.line_num + 1
             lines.taken.clear()
             try:
                 fields = next(reader)
@@ -77,7 +85,7 @@ class _Sieve:
             fields.pop()
         if len(fields) != width and (fields or width > 1):
             return f"{len(fields)} columns, expected {width}"
-        if self.options.header and [field.strip().casefold() for field in fields] == [
+        if self.options.header and [name.casefold() for name in column_names(fields)] == [
             column.casefold() for column in self.columns
         ]:
             return "the header once more"

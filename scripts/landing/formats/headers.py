@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scripts.core.errors import LandingError
+from scripts.core.text import BLANKS, composed
 from scripts.landing.formats.format import UnreadableError
 from scripts.landing.formats.workspace import SOURCE_ROW
 
@@ -13,12 +14,14 @@ _PARQUET_ROW = "file_row_number"
 
 
 def column_names(fields: Sequence[str]) -> tuple[str, ...]:
-    """The names of the columns: trimmed, blank ones numbered.
+    """The names of the columns: trimmed, letters with accents as one character each, blank ones numbered.
 
     >>> column_names([" id", ""])
     ('id', 'column2')
     """
-    return tuple(field.strip() or f"column{place}" for place, field in enumerate(fields, start=1))
+    return tuple(
+        composed(field).strip(BLANKS) or f"column{place}" for place, field in enumerate(fields, start=1)
+    )
 
 
 def checked_header(fields: Sequence[str], file: str) -> tuple[str, ...]:

@@ -62,7 +62,9 @@ def load_json_lines(workspace: Workspace, file: InputFile, options: None = None)
     ]
     columns = checked_header(keys, file.name) if keys else ()
     paths = ", ".join(literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in keys)
-    values = "".join(f", fields[{place}] as {identifier(key)}" for place, key in enumerate(columns, start=1))
+    values = "".join(
+        f", nfc_normalize(fields[{place}]) as {identifier(key)}" for place, key in enumerate(columns, start=1)
+    )
     run(f"""
         create or replace table {table} as
         select {SOURCE_ROW}{values}

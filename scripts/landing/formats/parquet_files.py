@@ -21,10 +21,17 @@ def load_parquet(workspace: Workspace, file: InputFile, options: None = None) ->
     scan = f"read_parquet({literal(str(file.path))}, file_row_number = true, hive_partitioning = false)"
     try:
         # DuckDB would give the second of two columns of one name another one.
-        checked_header(_own_columns(workspace.connection, file.path), file.name)
+        own = _own_columns(workspace.connection, file.path)
+        names = checked_header(own, file.name)
+        described = workspace.connection.execute(f"describe select * from {scan}").fetchall()
+        kinds = {name: kind for name, kind, *_ in described}
+        columns = "".join(
+            f", {_composed(column, kinds.get(column))} as {identifier(name)}"
+            for column, name in zip(own, names, strict=True)
+        )
         workspace.connection.execute(
             f"create view {workspace.table(file.number)} as "
-            f"select file_row_number + 1 as {SOURCE_ROW}, * exclude (file_row_number) from {scan}"
+            f"select file_row_number + 1 as {SOURCE_ROW}{columns} from {scan}"
         )
         return workspace.loaded(file.number)
     except duckdb.Error as error:
@@ -47,6 +54,11 @@ def _own_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]
             names.append(name)
         open_nodes.append(children)
     return names
+
+
+def _composed(column: str, kind: str | None) -> str:
+    """A column as SQL, of texts with letters with accents as one character each."""
+    return f"nfc_normalize({identifier(column)})" if kind == "VARCHAR" else identifier(column)
 
 
 def damaged_parquet(error: duckdb.Error, file: InputFile) -> LandingError:

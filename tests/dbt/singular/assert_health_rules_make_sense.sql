@@ -1,5 +1,6 @@
 -- Stops, naming the rule and what is wrong with it: a component that is missing, a good threshold that is not better
--- than the poor one, points or a window that are not above zero.
+-- than the poor one, points that are given from a worse value than good or down to a better one than poor, points or a
+-- window that are not above zero.
 
 with rules as (
     select * from {{ ref('health_rules') }}
@@ -20,6 +21,19 @@ problems as (
     where
         (direction = 'higher_is_better' and good_threshold <= poor_threshold)
         or (direction = 'lower_is_better' and good_threshold >= poor_threshold)
+
+    union all
+
+    select
+        component,
+        concat(
+            'the rule `', component, '`: full_points_at must be at least as good as the good threshold, and no_points_at ',
+            'at least as poor as the poor one.'
+        ) as problem
+    from rules
+    where
+        (direction = 'higher_is_better' and (full_points_at < good_threshold or no_points_at > poor_threshold))
+        or (direction = 'lower_is_better' and (full_points_at > good_threshold or no_points_at < poor_threshold))
 
     union all
 

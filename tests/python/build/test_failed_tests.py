@@ -9,8 +9,10 @@ import duckdb
 import pytest
 import yaml
 
+from scripts.build.check_outcomes import outcomes
 from scripts.build.dbt_runner import BuildFailedError, build
 from scripts.build.failed_tests import SHOWN_ROWS, describe_rows
+from scripts.contract.check_history import Status
 from scripts.core.errors import CheckFailedError
 from scripts.core.settings import PROJECT_ROOT, Settings
 
@@ -100,8 +102,23 @@ def failures(settings: Settings) -> list[list[str]]:
     return [each[:-1] for each in lines]
 
 
+def kept(settings: Settings) -> list[tuple]:
+    """What came of the tests, as readers will find it."""
+    with duckdb.connect(str(settings.build_database), read_only=True) as connection:
+        return connection.execute(
+            "select run_id, border || '.' || table_name, column_name, check_name, severity || ' ' || status, "
+            "observed, rows_affected, message from raw.check_results order by all"
+        ).fetchall()
+
+
 def test_rules_that_hold_are_two_tests_and_a_relationship(settings: Settings) -> None:
-    assert build(settings).nodes == {"model": 2, "test": 3}
+    assert build(settings, run_id="r").nodes == {"model": 2, "test": 3}
+    passed = ("critical pass", "0 rows", 0, None)
+    assert kept(settings) == [
+        ("r", "build.customers", None, "The rules of the table hold", *passed),
+        ("r", "build.orders", "customer_id", "Is known in customers", *passed),
+        ("r", "build.orders", None, "The rules of the table hold", *passed),
+    ]
 
 
 def test_every_kind_of_rule_is_told_with_its_rows(settings: Settings) -> None:
@@ -136,6 +153,38 @@ def test_every_kind_of_rule_is_told_with_its_rows(settings: Settings) -> None:
     ]
     assert relationship[0].startswith("test relationships_orders_customer_id")
     assert relationship[1:] == ["such as (customer_id c\\x1b[31m, number 1)"]
+    # Kept without the keys.
+    passed, known, broken = [row[1:] for row in kept(settings)]
+    assert passed[3] == "critical pass"
+    assert known[3:] == ("critical fail", "1 row", 1, "the record of the run names the rows")
+    assert broken[3:6] == ("critical fail", "6 rows", 6)
+    assert broken[6].startswith(
+        "amount: minimum 0: 1 row; customer_id, number: unique: 1 row; identity paid_"
+    )
+    assert "such as" not in broken[6]
+
+
+def test_what_did_not_run_has_no_verdict_and_what_could_not_says_why() -> None:
+    tests = {
+        "a": {"table": "orders", "column": None, "check": "rules"},
+        "b": {"table": "orders", "column": "customer_id", "check": "known"},
+    }
+    results = [
+        {"unique_id": "a", "status": "skipped", "failures": None},
+        {"unique_id": "b", "status": "error", "failures": None, "message": "no table\nann@example.com"},
+        {"unique_id": "model.a", "status": "error"},
+    ]
+    skipped, error = outcomes(results, tests, {})
+    assert (skipped.status, skipped.observed, skipped.message) == (
+        Status.NO_VERDICT,
+        "did not run: the build stopped before",
+        None,
+    )
+    assert (error.status, error.observed, error.message) == (
+        Status.ERROR,
+        "could not run",
+        "no table\\n[e-mail]",
+    )
 
 
 def test_no_more_than_some_rows_are_shown(settings: Settings) -> None:

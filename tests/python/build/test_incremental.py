@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
 from scripts.core.settings import PROJECT_ROOT
-from tests.faults.month import EVENTS, nights
+from scripts.landing.land import land
+from tests.faults.month import EVENTS, differences, full_refresh_of, nights
+from tests.python.small_company import Company
+from tests.python.warehouses import Warehouse
 
 # What settings an incremental model of staging may read: they are in the fingerprint of stg_settings.
 # Customer grains may read all: all are in that of int_settings.
@@ -28,6 +32,97 @@ def test_after_daily_deliveries_the_marts_are_those_of_a_full_refresh(tmp_path: 
     assert {event for night in found for event in night.events} == {event.name for event in events}
     # An increment is one: a night of new orders, tickets and some deletions does not compute everybody again.
     assert 0 < found[1].touched_share < 0.9
+
+
+@pytest.mark.xdist_group("incremental")
+def test_a_plan_is_in_no_figure_until_its_day_and_then_as_in_a_full_refresh(tmp_path: Path) -> None:
+    """A subscription booked ahead, and one that starts again later; the next load is after both days."""
+    company = Company(
+        tmp_path,
+        """
+        tables:
+          orders:
+            files: orders*.csv
+            columns: {order_id: id, customer_id: customer, ordered_at: placed, gross_amount: amount}
+          subscriptions:
+            files: subs.csv
+            columns:
+              subscription_id: sub
+              customer_id: who
+              plan: plan
+              billing_interval: "'month'"
+              amount: price
+              started_on: start
+              ended_on: stop
+        """,
+    )
+    company.write(
+        "subs.csv",
+        "sub,who,plan,price,start,stop\ns1,ann,gold,50,2026-01-01,2026-04-01\ns1,ann,basic,20,2026-04-01,\n"
+        "s2,bo,gold,50,2026-05-01,\n",
+    )
+    company.orders("1,cy,2026-01-10,10", name="orders-1.csv")
+    warehouse = Warehouse(tmp_path)
+    customers = "select customer_id, first_plan, subscription_value from marts.dim_customers order by 1"
+    settings = "select as_of_date, as_of_table, planned_subscriptions from intermediate.int_settings"
+
+    land(company.settings, str(company.adapter_file), company.data, datetime(2026, 2, 1, tzinfo=UTC))
+    warehouse.dbt("seed")
+    warehouse.dbt("run")
+    assert warehouse.rows(settings) == [(date(2026, 1, 10), "orders", 2)]
+    assert warehouse.rows(customers) == [("ann", "gold", 50), ("cy", None, 0)]
+
+    company.orders("2,cy,2026-05-20,10", name="orders-2.csv")
+    land(company.settings, str(company.adapter_file), company.data, datetime(2026, 6, 1, tzinfo=UTC))
+    warehouse.dbt("run")
+    assert warehouse.rows(settings) == [(date(2026, 5, 20), "orders", 0)]
+    assert warehouse.rows(customers) == [("ann", "gold", 190), ("bo", "gold", 50), ("cy", None, 0)]
+    assert not differences(warehouse, full_refresh_of(warehouse, tmp_path / "full"))
+
+
+@pytest.mark.xdist_group("incremental")
+def test_of_an_order_delivered_again_the_last_lines_are_left(tmp_path: Path) -> None:
+    """Rows are order, line, product: an edited order, one on two pages, one restored by a corrected file."""
+    company = Company(
+        tmp_path,
+        """
+        tables:
+          orders:
+            files: lines*.csv
+            query: select o as order_id, '2026-01-01' as ordered_at, 1 as gross_amount from source group by o
+          order_items:
+            files: lines*.csv
+            columns: {order_id: o, line_number: line, product_id: product, quantity: "1", unit_price: "1"}
+        """,
+    )
+    warehouse = Warehouse(tmp_path)
+    lines = """
+        select order_id, string_agg(product_id, '' order by line_number)
+        from staging.stg_order_items group by 1 order by 1"""
+
+    def deliver(name: str, rows: str) -> None:
+        company.write(
+            name, "o,line,product\n" + "".join(f"{row[:-2]},{row[-2]},{row[-1]}\n" for row in rows.split())
+        )
+        company.land()
+
+    def staged() -> dict[str, str]:
+        warehouse.dbt("run", "--select", "+stg_order_items")
+        incremental = warehouse.rows(lines)
+        warehouse.dbt("run", "--full-refresh", "--select", "stg_order_items")
+        assert warehouse.rows(lines) == incremental
+        return dict(incremental)
+
+    deliver("lines-1.csv", "e1A e2B e3C p1A p2B r1A r2B q|1A q|2B")
+    deliver("lines-2.csv", "p3C")
+    assert staged() == {"e": "ABC", "p": "ABC", "q|": "AB", "r": "AB"}
+    # Page by page again, the second without its line; the others are edited.
+    deliver("lines-3.csv", "e1A e2C p1A p2D r1A q|1C")
+    deliver("lines-4.csv", "p4E")
+    assert staged() == {"e": "AC", "p": "ADE", "q|": "C", "r": "A"}
+    # The file that edited them is corrected: it no longer speaks of r.
+    deliver("lines-3.csv", "e1A e2C p1A p2D q|1C")
+    assert staged() == {"e": "AC", "p": "ADE", "q|": "C", "r": "AB"}
 
 
 def test_staging_reads_no_setting_that_is_not_in_its_fingerprint() -> None:

@@ -260,7 +260,7 @@ def test_the_rules_of_the_project_are_well_formed(rules: Path) -> None:
             "higher_is_better, lower_is_better.",
         ),
         (
-            "health_rules.csv", "7,21,20,28,true", "7,21,20,28,ja",
+            "health_rules.csv", "7,21,0,28,20,28,true", "7,21,0,28,20,28,ja",
             "seeds/health_rules.csv, line 2, column is_sign_of_life: 'ja' is not true or false.",
         ),
         (

@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from scripts.core.settings import PROJECT_ROOT
-from scripts.landing.row_rules import BLANKS
+from scripts.core.text import BLANKS
 from tests.python.landing.broken_inputs import KINDS
 from tests.python.landing.broken_inputs.running import SALT, Attempt, warehouse_with_something
 from tests.python.small_company import Company

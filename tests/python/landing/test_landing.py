@@ -317,7 +317,7 @@ REJECTS = [
         if column.required
     ],
     ("orders", "gross_amount", "12,50", "gross_amount '12,50' has a decimal comma: map it with replace("),
-    ("orders", "gross_amount", "1,234.50", "gross_amount '1,234.50' is not a number"),
+    ("orders", "gross_amount", "1,234.50", "gross_amount '1,234.50' has commas between thousands: map it"),
     ("orders", "gross_amount", "free", "gross_amount 'free' is not a number"),
     ("orders", "gross_amount", "nan", "gross_amount 'nan' is not a number"),
     ("orders", "gross_amount", "inf", "gross_amount 'inf' is not a number"),
@@ -726,6 +726,166 @@ def test_the_advice_on_decimal_commas_works_when_it_is_followed(company, text, a
         Decimal(amount),
         Decimal(7),
     ]
+
+
+SHOP_IN_DONG = "vars: {reporting_currency: VND}" + ORDERS
+BOTH = "has one {} before three digits"
+
+
+def advised(reason: str) -> list[str]:
+    """The mappings a reason recommends, with the file's column in the place of the contract's."""
+    told = re.search("map it with (.*), the file's column in place of gross_amount", reason).group(1)
+    return [one.replace("gross_amount", "amount") for one in told.split(" or with ")]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "amounts", "what", "readings"),
+    [
+        # Dong have no decimals; where one amount has two points, all are thousands.
+        (SHOP_IN_DONG, ("185.000", "20"), BOTH.format("point"), (("185000", "20"), ("185", "20"))),
+        (
+            SHOP_IN_DONG,
+            ("185.000", "2.400.000"),
+            "as others of the file have several points",
+            (("185000", "2400000"),),
+        ),
+        (SHOP_IN_DONG, ("150,000", "99,000"), BOTH.format("comma"), (("150000", "99000"), ("150", "99"))),
+        (SHOP_IN_DONG, ("150,000", "1,250,000"), "has commas between thousands", (("150000", "1250000"),)),
+        # In dollars nothing tells, until one amount does.
+        (ORDERS, ("1.250", "20"), BOTH.format("point"), (("1250", "20"), ("1.25", "20"))),
+        (ORDERS, ("1,250", "20"), BOTH.format("comma"), (("1250", "20"), ("1.25", "20"))),
+        (ORDERS, ("1,250", "99.50"), "has commas between thousands", (("1250", "99.5"),)),
+        (ORDERS, ("1,250", "1,099.50"), "has commas between thousands", (("1250", "1099.5"),)),
+        (ORDERS, ("1,250", "99,50"), "has a decimal comma", (("1.25", "99.5"),)),
+        (ORDERS, ("1.250", "99,50"), "as others of the file have a decimal comma", (("1250", "99.5"),)),
+        (ORDERS, ("1.250", "1.099,50"), "as others of the file have a decimal comma", (("1250", "1099.5"),)),
+    ],
+)
+def test_three_digits_after_one_mark_are_refused_with_advice_that_is_right(
+    company, adapter, amounts, what, readings
+):
+    company.orders(*(f'{number},a,2026-01-01,"{amount}"' for number, amount in enumerate(amounts)))
+    company.adapter(f"max_reject_share: 1\n{adapter}")
+    if all("," in one or "." in one for one in amounts) and len(amounts) == 2:
+        company.orders("9,a,2026-01-01,7", name="orders-of-yesterday.csv")
+    company.land()
+    reason = next(one for one in company.reasons() if f"gross_amount '{amounts[0]}'" in one)
+    assert what in reason
+    mappings = advised(reason)
+    assert len(mappings) == len(readings)
+    for mapping, right in zip(mappings, readings, strict=True):
+        company.adapter(adapter.replace("amount: amount", f"amount: |-\n        {mapping}"))
+        company.land()
+        stored = "select gross_amount from raw.orders where order_id <> '9' order by order_id"
+        assert company.values(stored) == [Decimal(amount) for amount in right]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "amounts"),
+    [
+        (ORDERS, ("1.250", "0.5")),
+        (ORDERS, ("1.250", "1250.000")),
+        (ORDERS, ("1.250", "12.5000")),
+        ("vars: {reporting_currency: KWD}" + ORDERS, ("1.250", "2.750")),
+    ],
+)
+def test_three_decimals_are_taken_where_something_tells_that_they_are(company, adapter, amounts):
+    company.orders(*(f"{number},a,2026-01-01,{amount}" for number, amount in enumerate(amounts)))
+    company.adapter(adapter)
+    company.land()
+    assert company.values("select gross_amount from raw.orders order by order_id")[0] == Decimal("1.25")
+
+
+def test_the_currency_of_the_row_tells(company):
+    """Yen beside dollars: each row is in its own."""
+    company.adapter(
+        "max_reject_share: 1" + ORDERS.replace("amount: amount", "amount: amount\n      currency: customer")
+    )
+    company.orders("1,JPY,2026-01-01,1.250", "2,USD,2026-01-01,1.250", "3,USD,2026-01-01,0.5")
+    company.land()
+    assert company.values("select currency from raw.orders order by 1") == ["USD", "USD"]
+    assert company.reasons()[0].endswith("JPY has no decimals")
+
+
+def test_pieces_are_not_counted_by_the_thousand(company):
+    company.adapter("""
+        tables:
+          orders: {files: orders.csv, columns: {order_id: id, ordered_at: placed, gross_amount: "12"}}
+          order_items:
+            files: orders.csv
+            columns: {order_id: id, line_number: "1", product_id: "'p'", quantity: amount, unit_price: "12"}
+    """)
+    company.orders("1,a,2026-01-01,2.000")
+    company.land()
+    assert company.values("select quantity from raw.order_items") == [2]
+
+
+@pytest.mark.parametrize(
+    ("customer", "mapping", "stored"),
+    [
+        ("17850.0", "regexp_replace(customer, '[.]0$', '')", "17850"),
+        ('"=""0901"""', """regexp_replace(customer, '^="(.*)"$', '\\1')""", "0901"),
+        ("'0901", "ltrim(customer, '''')", "0901"),
+    ],
+)
+def test_what_a_program_made_of_an_id_is_refused_with_advice_that_is_right(
+    company, customer, mapping, stored
+):
+    company.orders("1,ann,2026-01-01,1", f"2,{customer},2026-01-01,2")
+    company.adapter(f"max_reject_share: 1\n{ORDERS}")
+    company.land()
+    (reason,) = company.reasons()
+    told = re.search("map it with (.*), the file's column in place of customer_id", reason).group(1)
+    assert told.replace("customer_id", "customer") == mapping
+    company.adapter(ORDERS.replace("customer_id: customer", f"customer_id: |-\n        {mapping}"))
+    company.land()
+    assert company.values("select customer_id from raw.orders order by 1") == sorted(["ann", stored])
+
+
+def test_rows_of_which_all_were_rejected_stop_with_their_reason(company):
+    company.orders("1,'0901,2026-01-01,1")
+    company.adapter(f"max_reject_share: 1\n{ORDERS}")
+    stops(
+        company,
+        "Neither orders nor subscriptions would have any row",
+        "orders: all rows were rejected",
+        "'0901'",
+    )
+
+
+@pytest.mark.parametrize("timezone", ["Asia/Ho_Chi_Minh", "America/New_York", "UTC"])
+def test_the_same_instant_is_the_same_day_with_and_without_its_offset(company, timezone):
+    """In a column of dates too, from a CSV and from Parquet; a day without a time stays that day."""
+    instants = ("2026-02-28 23:30:00", "2026-03-01 00:00:00", "2026-03-01 03:59:59")
+    for utc, files in (("utc", "naive"), ("business", "zoned")):
+        company.adapter(f"""
+            vars: {{business_timezone: {timezone}}}
+            timestamps: {utc}
+            tables:
+              orders: {{files: o.csv, columns: {{order_id: id, ordered_at: placed, gross_amount: amount}}}}
+              usage_events:
+                - {{files: {files}.csv, columns: {{customer_id: id, used_on: day, feature: "'csv'"}}}}
+                - {{files: {files}.parquet, columns: {{customer_id: id, used_on: day, feature: "'parquet'"}}}}
+        """)
+        company.orders("1,a,2026-01-01,1", name="o.csv")
+        mark = "Z" if files == "zoned" else ""
+        kind = "timestamptz" if files == "zoned" else "timestamp"
+        company.write(f"{files}.csv", "id,day\n" + "".join(f"{files},{one}{mark}\n" for one in instants))
+        values = ", ".join(f"('{files}', {kind} '{one}{mark}')" for one in instants)
+        duckdb.sql(f"copy (from (values {values}) as rows (id, day)) to '{company.data}/{files}.parquet'")
+        company.land()
+    days = "select feature, used_on from raw.usage_events where customer_id = '{}' order by all"
+    assert company.rows(days.format("naive")) == company.rows(days.format("zoned"))
+    company.adapter("""
+        timestamps: utc
+        vars: {business_timezone: America/New_York}
+        tables:
+          orders: {files: o.csv, columns: {order_id: id, ordered_at: placed, gross_amount: amount}}
+          usage_events: {files: days.csv, columns: {customer_id: id, used_on: day, feature: "'day'"}}
+    """)
+    company.write("days.csv", "id,day\nd,2026-03-01\n")
+    company.land()
+    assert company.rows(days.format("d")) == [("day", date(2026, 3, 1))]
 
 
 # -- stops

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from pathlib import Path
 
 import duckdb
@@ -230,6 +231,83 @@ def test_one_file_for_two_tables_is_read_once(company, monkeypatch):
     result = company.land()
     assert len(read) == 2  # once for its hash, once for its rows
     assert (result.tables["customers"].read, result.tables["customers"].rows_in_files) == (1, 2)
+
+
+SPOKEN = """
+    tables:
+      orders:
+        files: đơn*.{}
+        columns:
+          order_id: '"Mã đơn"'
+          ordered_at: "'2026-01-01'"
+          gross_amount: "1"
+          status: case when "Trạng thái" = 'Đã hủy' then 'cancelled' else "Trạng thái" end
+"""
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"], ids=["composed", "apart"])
+@pytest.mark.parametrize("adapter_form", ["NFC", "NFD"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "lines"])
+def test_accents_are_the_same_however_they_are_written(company, kind, form, adapter_form):
+    """Headers, cells, names of files and the adapter: a Mac writes accents apart, and both look the same."""
+    header, name = (unicodedata.normalize(form, text) for text in ("Mã đơn,Trạng thái", "đơn hàng"))
+    value = unicodedata.normalize(form, "Đã hủy")
+    first, second = header.split(",")
+    company.adapter(unicodedata.normalize(adapter_form, SPOKEN.format("csv" if kind == "lines" else kind)))
+    if kind == "csv":
+        company.write(f"{name}.csv", f"{header}\n1,{value}\n")
+    elif kind == "lines":
+        # Broken lines take the careful way.
+        company.write(f"{name}.csv", f"{header}\n1,{value}\n{header}\n" + "2,cancelled\n" * 30)
+        company.adapter_file.write_text("max_reject_share: 1\n" + company.adapter_file.read_text())
+    elif kind == "jsonl":
+        company.write(f"{name}.jsonl", json.dumps({first: "1", second: value}) + "\n")
+    else:
+        target = str(company.data / f"{name}.parquet").replace("'", "''")
+        duckdb.sql(f"""copy (select '1' as "{first}", '{value}' as "{second}") to '{target}'""")
+    company.land()
+    assert company.values("select status from raw.orders where order_id = '1'") == ["cancelled"]
+    assert company.values("select distinct source_file from raw.loads") == [
+        f"đơn hàng.{'csv' if kind == 'lines' else kind}"
+    ]
+    assert company.land().batch_id is None
+
+
+def test_two_files_whose_names_look_the_same_stop(company):
+    for form in ("NFC", "NFD"):
+        company.write(unicodedata.normalize(form, "đơn hủy.csv"), "id,customer,placed,amount\n")
+    company.adapter(ORDERS.replace("orders*.csv", "đơn*.csv"))
+    fails(company, "two files", "are called 'đơn hủy.csv'")
+
+
+def test_a_name_that_looks_the_same_is_told_by_its_character(company):
+    company.write("orders.csv", "id,cus\u200btomer,placed,amount\n1,a,2026-01-01,1\n")
+    fails(
+        company,
+        "has no column 'customer'",
+        "looks the same, but has U+200B where U+0074 stands (character 4)",
+    )
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sep=;\nid;customer;placed;amount\n1;a,b;2026-01-01;10\n2;b;2026-01-02;20.50\n",
+        "\ufeffsep=;\r\nid;customer;placed;amount\r\n1;a,b;2026-01-01;10\r\n2;b;2026-01-02;20.50\r\n",
+        # Mixed line ends, and a broken line: the careful way.
+        "sep=;\nid;customer;placed;amount\r\n1;a,b;2026-01-01;10\n2;b;2026-01-02;20.50\r\n3;x\n",
+    ],
+)
+def test_the_line_by_which_excel_knows_the_delimiter_is_no_row(company, content, packed):
+    company.adapter(f"max_reject_share: 1\n{ORDERS}".replace("orders*.csv", "orders*"))
+    data = content.encode()
+    company.write("orders.csv.gz" if packed else "orders.csv", gzip.compress(data) if packed else data)
+    company.land()
+    assert company.rows(SELECT) == [("1", "a,b", "10.0000", 1), ("2", "b", "20.5000", 2)]
+    assert company.values("select reason from raw.rejects") == (
+        ["line 5: 2 columns, expected 4"] if "3;x" in content else []
+    )
 
 
 # -- broken files

@@ -22,7 +22,8 @@ from scripts.landing.row_rules import (
 )
 
 LIMITS = [
-    Limits(date(2026, 3, 10), date(1990, 1, 1), 1, is_utc, "Asia/Ho_Chi_Minh") for is_utc in (True, False)
+    Limits(date(2026, 3, 10), date(1990, 1, 1), 1, is_utc, "Asia/Ho_Chi_Minh", "USD")
+    for is_utc in (True, False)
 ]
 
 # Of each type that a file may have, values at the edges of what can be written and stored.

@@ -136,6 +136,16 @@ def connection(demo_warehouse: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]
             "update seeds.health_rules set poor_threshold = 9 where component = 'nps'",
             "the rule `nps`: the good threshold is not better",
         ),
+        (
+            RULES,
+            "update seeds.health_rules set full_points_at = 8 where component = 'nps'",
+            "the rule `nps`: full_points_at must be at least as good",
+        ),
+        (
+            RULES,
+            "update seeds.health_rules set no_points_at = 20 where component = 'usage_recency'",
+            "the rule `usage_recency`: full_points_at must be at least as good",
+        ),
         (RULES, "update seeds.health_rules set points = 0 where component = 'nps'", "the rule `nps`: points"),
         (RULES, "delete from seeds.health_rules where component = 'nps'", "the rule `nps` is missing"),
         (

@@ -19,6 +19,7 @@ from scripts.publication.summary import (
     OpenFindings,
     format_findings,
     format_headlines,
+    format_health,
     format_rejects,
     query_command,
     read_headlines,
@@ -86,10 +87,10 @@ def test_a_month_in_which_nobody_could_lapse_is_no_headline(settings: Settings) 
 
 
 def test_summary_as_a_whole(settings: Settings) -> None:
-    assert summarize(settings).splitlines()[:12] == [
+    assert summarize(settings).splitlines()[:13] == [
         f"Published {RUN}, 5 marts from shop: {settings.analytics_database}",
         "",
-        "  As of                    2011-03-09",
+        "  As of                    2011-03-09, the last event: orders",
         "  Customers                43, of whom 23 active",
         "  Orders                   330",
         "  Net revenue              3,752.25 GBP",
@@ -97,6 +98,7 @@ def test_summary_as_a_whole(settings: Settings) -> None:
         "  Retention rate, 2011-02  70.0 % of 50 active at its start",
         "  Best 20 % of customers   74.6 % of revenue",
         "  Expected in a year       300.75 GBP from 3 customers; of 2 nothing is said",
+        "  After that day           1 planned subscription, in no figure",
         # Of the delivery that a corrected one replaced, nothing.
         "  Rejected                 72 of 1,692 rows (4.3 %), see raw.rejects",
         "",
@@ -114,6 +116,17 @@ def test_what_the_data_does_not_say_is_told(settings: Settings) -> None:
     assert "  of guests" not in lines
     lines = dict(format_headlines(replace(young, guest_orders=1, customer_revenue=Decimal(0)), "EUR"))
     assert lines["  of guests"] == "0.00 EUR in 1 order"
+
+
+def test_a_score_that_is_no_better_than_silence_is_told() -> None:
+    assert format_health([("orders", 0.77, 0.74), ("subscription", 0.6, 0.6)]) == [
+        ("Health of shoppers", "tells who leaves: AUC 0.77, silence alone 0.74"),
+        (
+            "Health of subscribers",
+            "no better than silence at telling who leaves: AUC 0.60 against 0.60",
+        ),
+    ]
+    assert format_health([]) == []
 
 
 def test_rejects_are_told_in_every_case_that_is_known() -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from scripts.contract.check_history import CheckResult, Status
 from scripts.contract.quality_limits import Freshness, QualityLimits
 from scripts.contract.raw_tables import TABLES
 from scripts.validation import drift
-from scripts.validation.results import CheckResult, Status
 from scripts.validation.runner import run_suites
 from scripts.validation.suites import Past, Suite
 from scripts.validation.validate import ValidationFailedError, check_freshness

@@ -721,7 +721,7 @@ def test_refunds_larger_than_their_order(find_raw: Callable[..., list[Finding]])
     finding = only(find_raw(fill), "Refunds larger than their order")
     assert [(row["order_id"], row["refunded"], row["refunds"]) for row in finding.sample] == [
         ("discounted", "9.0000", "1"),
-        ("twice", "10.0001", "2"),
+        ("twice", "15.0001", "3"),
     ]
 
 
@@ -1003,6 +1003,31 @@ def test_amounts_in_another_unit(find_raw: Callable[..., list[Finding]]) -> None
     assert finding.sample == (
         {"currency": "GBP", "median in the month": "145.0000", "median before": "14.5000"},
     )
+
+
+def test_a_mistyped_year(find_raw: Callable[..., list[Finding]]) -> None:
+    """Before all the others, behind them, and behind the last day known; a corrected row is none."""
+
+    def fill(connection: duckdb.DuckDBPyConnection) -> None:
+        fill_orders(connection)
+        for order, day in (("slip", "2015-03-05"), ("leap", "2026-05-01"), ("mended", "2027-03-05")):
+            insert(connection, "orders", order_id=order, ordered_at=day, gross_amount=1, currency="GBP")
+        insert(
+            connection,
+            "orders",
+            order_id="mended",
+            ordered_at="2026-03-05",
+            gross_amount=1,
+            currency="GBP",
+            _file_sequence=2,
+        )
+        insert(connection, "customers", customer_id="z", signed_up_at="2026-11-01")
+
+    found = [finding for finding in find_raw(fill) if "far from the rest" in str(finding)]
+    assert {finding.table: sorted(row["key"] for row in finding.sample) for finding in found} == {
+        "raw.orders": ["leap", "slip"],
+        "raw.customers": ["z"],
+    }
 
 
 def test_an_absurd_amount(find_raw: Callable[..., list[Finding]]) -> None:

@@ -115,14 +115,14 @@ refused(
     "commas between thousands",
     "amount",
     lambda d: f"{d.randrange(1, 9)},{d.randrange(100, 999)}.50",
-    "is not a number",
+    "has commas between thousands: map it with replace(",
 )
 refused(
     NUMBERS,
     "thousands in the Indian way",
     "amount",
     lambda d: f"{d.randrange(1, 9)},23,456.00",
-    "is not a number",
+    "has commas between thousands",
 )
 refused(
     NUMBERS,
