@@ -19,7 +19,7 @@
 {#- Calendar months from the month of `earlier` to the month of `later`. -#}
 {% macro months_between(earlier, later) -%} cast({{ dbt.datediff(earlier, later, 'month') }} as bigint) {%- endmacro %}
 
-{#- Months that a paid period ran from `started_on` to `ended_on` (exclusive), begun months whole: billing is in advance. -#}
+{#- Months begun from `started_on` to `ended_on` (exclusive). -#}
 {% macro months_run(started_on, ended_on) -%}
     (
         {{ months_between(started_on, ended_on) }}

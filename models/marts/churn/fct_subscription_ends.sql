@@ -8,18 +8,24 @@ with periods as (
     where is_paid
 ),
 
+settings as (
+    select * from {{ ref('int_settings') }}
+),
+
 departures as (
-    select *
-    from {{ ref('int_churn_departures') }}
-    where basis = 'subscription'
+    select
+        churn_departures.customer_id,
+        churn_departures.churn_event_id,
+        churn_departures.subscribed_on,
+        churn_departures.churned_on,
+        {{ add_days('churn_departures.churned_on', '-settings.departure_days') }} as ended_after
+    from {{ ref('int_churn_departures') }} as churn_departures
+    cross join settings
+    where churn_departures.basis = 'subscription'
 ),
 
 reasons as (
     select * from {{ ref('churn_reasons') }}
-),
-
-settings as (
-    select * from {{ ref('int_settings') }}
 ),
 
 followed as (
@@ -75,7 +81,6 @@ joined as (
             else 'not_given'
         end as reason_code
     from ends
-    cross join settings
     left join reasons as listed on lower(ends.stated_reason) = listed.reason_code
     left join starts on ends.customer_id = starts.customer_id and ends.ended_on = starts.started_on
     left join departures
@@ -83,7 +88,7 @@ joined as (
             ends.customer_id = departures.customer_id
             and ends.started_on >= departures.subscribed_on
             and ends.ended_on <= departures.churned_on
-            and ends.ended_on > {{ add_days('departures.churned_on', '-settings.departure_days') }}
+            and ends.ended_on > departures.ended_after
 ),
 
 final as (

@@ -1326,7 +1326,7 @@ def test_a_month_with_unlikely_revenue(
     insert into marts.fct_customer_base
     select
         month, 'all', 'all', 2, 2, 0, 0, 0, 0,
-        if(month = '2026-03-01', {revenue} - 1, 9), 1, 0, month < '2026-04-01'
+        if(month = '2026-03-01', {revenue} - 3, 7), 1, 0, month < '2026-04-01', 2
     from range(date '2025-09-01', date '2026-05-01', interval 1 month) as months(month);
     """
     findings = find_marts(change, mart="fct_customer_base")
