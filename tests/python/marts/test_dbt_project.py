@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
@@ -33,9 +34,12 @@ def test_plain_dbt_build_runs_every_unit_test_and_data_test(demo_warehouse: Ware
     assert {r["status"] for r in results} <= {"success", "pass"}
 
 
-def test_docs_and_tests_run_in_the_project_root(demo_warehouse: Warehouse) -> None:
-    assert "Catalog written" in demo_warehouse.dbt("docs", "generate")
-    assert "ERROR=0" in demo_warehouse.dbt("test", "--select", "staging", "dim_customers,test_type:data")
+def test_docs_and_tests_run_in_the_project_root(demo_warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    warehouse.settings.warehouse.mkdir()
+    shutil.copy(demo_warehouse.settings.build_database, warehouse.settings.build_database)
+    assert "Catalog written" in warehouse.dbt("docs", "generate")
+    assert "ERROR=0" in warehouse.dbt("test", "--select", "staging", "dim_customers,test_type:data")
 
 
 def test_source_yaml_is_the_raw_contract() -> None:
