@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,12 @@ class Warehouse:
         database = self.settings.analytics_database if published else self.settings.build_database
         with duckdb.connect(str(database), read_only=True) as connection:
             return connection.execute(sql).fetchall()
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One connection to the build file for many queries: opening it takes longer than most of them."""
+        with duckdb.connect(str(self.settings.build_database), read_only=True) as connection:
+            yield connection
 
     def value(self, sql: str, published: bool = False) -> Any:
         """The one value of a query."""
