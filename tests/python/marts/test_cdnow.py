@@ -204,7 +204,7 @@ def test_the_model_beats_what_needs_no_model(held_out: Warehouse) -> None:
         """
     )
     assert row[:3] == (1.61, 2.32, 2.01)
-    # Counted from the file itself: purchases of the 273 days before, and of whoever was not silent for 90 of them.
+    # Purchases of the 273 days before, and of whoever was not silent for 90 of them.
     days = held_out.rows(
         "select customer_id, activity_on from intermediate.int_customer_days where order_count > 0"
     )

@@ -164,7 +164,7 @@ def test_as_of_date_gives_what_a_run_on_that_day_gave(
 
 
 def test_the_gate_withholds_a_model_that_is_no_better_than_none(online_retail: Warehouse) -> None:
-    """The autumn of a shop of presents is held out: orders 16 % short, revenue 34 %; the same again was nearer."""
+    """The autumn of a shop of presents is held out: 16 % of orders short; the same again was nearer."""
     (backtest,) = online_retail.rows(
         """
         select holdout_days, customers, round(purchase_bias, 2), round(revenue_bias, 2),
