@@ -67,6 +67,8 @@ class Table:
     columns: tuple[Column, ...]
     # (earlier, later): a row in which the later date is before the earlier one is refused.
     ordered_dates: tuple[tuple[str, str], ...] = ()
+    # (part, whole): a row in which the part is larger than the whole is refused.
+    parts: tuple[tuple[str, str], ...] = ()
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
@@ -141,10 +143,11 @@ TABLES: dict[str, Table] = {
                 _timestamp("ordered_at", required=True),
                 _money("gross_amount", required=True),
                 _money("discount_amount"),
-                _money("cost_amount", minimum=None),
+                _money("cost_amount"),
                 _currency(),
                 _choice("status", ("completed", "cancelled", "returned")),
             ),
+            parts=(("discount_amount", "gross_amount"),),
         ),
         Table(
             "order_items",
@@ -190,6 +193,7 @@ TABLES: dict[str, Table] = {
                 _choice("cancel_type", ("voluntary", "involuntary")),
             ),
             ordered_dates=(("started_on", "ended_on"),),
+            parts=(("discount_amount", "amount"),),
         ),
         Table(
             "survey_invitations",

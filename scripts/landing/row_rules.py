@@ -469,6 +469,13 @@ def _rules(table: Table, mapped: Mapped, limits: Limits) -> list[tuple[str, str]
         first, second = identifier(earlier), identifier(later)
         message = f"{literal(later + ' ')} || {second} || {literal(f' is before {earlier} ')} || {first}"
         rules.append((f"{second} < {first}", message))
+    for part, whole in table.parts:
+        first, second = identifier(part), identifier(whole)
+        message = (
+            f"{literal(part + ' ')} || {first} || {literal(f' is above {whole} ')} || {second} || "
+            f"{literal(f': {whole} is the amount before the discount')}"
+        )
+        rules.append((f"{first} > {second}", message))
     return rules
 
 

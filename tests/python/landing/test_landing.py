@@ -234,7 +234,6 @@ CONVERSIONS = [
     ("orders", "gross_amount", ".5", Decimal("0.5")),
     ("orders", "gross_amount", "-0.00001", Decimal("0")),
     ("orders", "gross_amount", "99999999999999.9999", Decimal("99999999999999.9999")),
-    ("orders", "cost_amount", "-3", Decimal("-3")),
     ("orders", "currency", "vnd", "VND"),
     ("orders", "status", "Completed", "completed"),
     ("subscriptions", "billing_interval", "YEAR", "year"),
@@ -931,6 +930,37 @@ def test_a_survey_alone_is_a_company(company):
     """)
     company.write("r.csv", "id,day,score\n1,2026-01-01,9\n")
     assert company.land().tables["survey_responses"].stored == 1
+
+
+@pytest.mark.parametrize(("discount", "is_stored"), [("10", True), ("10.0001", False), ("", True)])
+def test_a_discount_is_not_above_its_amount(company, discount, is_stored):
+    """Months later it would break a share in a mart that names no order."""
+    company.adapter("""
+        max_reject_share: 1
+        tables:
+          orders:
+            - files: o.csv
+              columns: {order_id: id, ordered_at: day, gross_amount: "10", discount_amount: off}
+            - files: good.csv
+              columns: {order_id: id, ordered_at: day, gross_amount: "10"}
+          subscriptions:
+            files: o.csv
+            columns:
+              subscription_id: id
+              customer_id: id
+              billing_interval: "'month'"
+              amount: "10"
+              discount_amount: off
+              started_on: day
+    """)
+    company.write("o.csv", f"id,day,off\n1,2026-01-01,{discount}\n")
+    company.write("good.csv", "id,day\n2,2026-01-01\n")
+    counts = company.land().tables
+    assert [counts[table].rejected for table in ("orders", "subscriptions")] == [int(not is_stored)] * 2
+    for reason, amount in zip(company.reasons(), ("gross_amount", "amount"), strict=False):
+        assert reason == (
+            f"discount_amount 10.0001 is above {amount} 10.0000: {amount} is the amount before the discount"
+        )
 
 
 # -- stops
