@@ -413,7 +413,7 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             from build.raw.loads
             """
         ).fetchone()
-    except duckdb.CatalogException as error:
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise ConfigurationError(
             f"The build file is not complete: {str(error).splitlines()[0]} "
             "Build first: python -m scripts build."

@@ -59,6 +59,15 @@ _HEALTH = """
     order by churn_basis
 """
 
+# The newest first: who reads the summary every night knows the others.
+_NAMES_OF_FINDINGS = """
+    select concat(border, '.', table_name, ': ', check_name)
+    from marts.fct_data_quality
+    where is_latest and is_finding
+    order by consecutive_findings, 1
+    limit 3
+"""
+
 _OPEN_FINDINGS = """
     select
         count(*),
@@ -76,6 +85,7 @@ class OpenFindings:
     number: int
     new: int
     oldest_since: datetime | None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,7 @@ def summarize(settings: Settings) -> str:
         *format_findings(read_open_findings(publication)),
     ]
     width = max(len(name) for name, _ in figures)
-    table = "\n".join(f"  {name:<{width}}  {value}" for name, value in figures)
+    table = "\n".join(f"  {name:<{width}}  {value}".rstrip() for name, value in figures)
     return "\n\n".join(
         (
             f"Published {publication.run_id}, {len(marts)} marts from {publication.manifest['source_name']}: "
@@ -257,7 +267,8 @@ def read_open_findings(publication: Publication) -> OpenFindings | None:
     if not publication.rows.get("fct_data_quality"):
         return None
     with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
-        return OpenFindings(*_one(connection, _OPEN_FINDINGS))
+        names = connection.execute(_NAMES_OF_FINDINGS).fetchall()
+        return OpenFindings(*_one(connection, _OPEN_FINDINGS), tuple(name for (name,) in names))
 
 
 def format_findings(findings: OpenFindings | None) -> list[tuple[str, str]]:
@@ -271,7 +282,8 @@ def format_findings(findings: OpenFindings | None) -> list[tuple[str, str]]:
             "Findings",
             f"{findings.number:,} open, {findings.new:,} of them new, the oldest since "
             f"{findings.oldest_since:%Y-%m-%d}, see fct_data_quality",
-        )
+        ),
+        *(("", name) for name in findings.names),
     ]
 
 

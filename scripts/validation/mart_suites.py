@@ -33,6 +33,10 @@ RETENTION_DRIFT = 0.25
 MRR_FACTOR = 1.5
 CUSTOMERS_NEEDED = 50
 
+# More of the reasons that the source states are unknown to the taxonomy than this: nobody has mapped them.
+UNKNOWN_REASONS = 0.2
+REASONS_NEEDED = 20
+
 # One row per month, person, order or answer: these do not vanish.
 ENTITIES = frozenset(
     {"dim_months", "dim_customers", "fct_orders", "fct_customer_lifetime_value", "fct_nps_responses"}
@@ -48,6 +52,7 @@ def suites(past: Past) -> list[Suite]:
         "fct_customer_retention_rate": (_retention_rate,),
         "rpt_subscription_retention": (_subscription_retention,),
         "fct_nps_responses": (_nps_responses,),
+        "fct_churn_events": (_churn_events,),
     }
     found = []
     for mart in sorted({*own, *past.marts}):
@@ -331,6 +336,25 @@ where
         expected=f"within a factor of {MRR_FACTOR} of the {MONTHS_COMPARED} months before",
         todo="Subscriptions do not come and go so fast: a delivery is cut off, a price is in another unit "
         "or currency, or many left at once.",
+    )
+
+
+def _churn_events(_: Past) -> Iterator[Expectation]:
+    yield figure(
+        "Reasons that the source states are in the taxonomy",
+        f"""select
+    round(avg(if("reason_code" = 'unknown', 1, 0)), 4) as "observed",
+    {UNKNOWN_REASONS} as "highest",
+    count(*) filter (where "reason_code" = 'unknown') as "unknown",
+    count(distinct lower("stated_reason")) filter (where "reason_code" = 'unknown') as "codes"
+from "marts"."fct_churn_events"
+where "stated_reason" is not null
+having count(*) >= {REASONS_NEEDED}""",
+        Severity.WARNING,
+        expected=f"at most {UNKNOWN_REASONS:.0%} of them unknown",
+        todo="Nobody has mapped them, so all departures have one reason. Add the codes of stated_reason to "
+        "seeds/churn_reasons.csv, or map cancel_reason to codes that stand there.",
+        unit="of the stated reasons unknown",
     )
 
 

@@ -67,6 +67,14 @@ STRAY_DAYS = 30
 STRAY_SILENCES = 3
 STRAY_DAYS_NEEDED = 20
 
+# What customers did before they signed up: a few did, more than this share means that one of the two dates
+# is another thing.
+BEFORE_SIGN_UP = 0.2
+BEFORE_NEEDED = 20
+# More customers than this for each order, in so many orders: hardly anybody has a second one.
+CUSTOMERS_PER_ORDER = 0.99
+ORDERS_NEEDED = 50
+
 # When a row of the table happened. Order lines have no time of their own; a subscription may start in the
 # future.
 EVENT_COLUMNS = {
@@ -168,6 +176,8 @@ def _every_table(table: Table, past: Past) -> Iterator[Expectation]:
             yield _usual_amounts(table.name, column, month)
     if table.name in AMOUNT_COLUMNS:
         yield _absurd_amounts(table.name)
+    if table.name in ("usage_events", "orders"):
+        yield _before_sign_up(table.name, EVENT_COLUMNS[table.name])
     yield from drift.checks(table, past)
     yield from drift.freshness(table, past, column)
 
@@ -308,6 +318,32 @@ having count(*) > {BATCHES_NEEDED}""",
         expected=f"at most {LATE_FACTOR} times what it used to be, and {LATE_DAYS} days",
         todo="Files arrive, but without new events: the supplier exports an old state. Ask for the "
         "missing days.",
+    )
+
+
+def _before_sign_up(table: str, column: str) -> Expectation:
+    """A date of sign-up that is none, as the day of the last change or of the export."""
+    return figure(
+        "Rows before the sign-up of their customer",
+        f"""with "signed up" as (
+    select "customer_id", max(cast("signed_up_at" as date)) as "day"
+    from "raw"."customers"
+    where "signed_up_at" is not null
+    group by "customer_id"
+)
+select
+    -- Half a day of difference to business time is no distance.
+    round(avg(if(cast("rows".{identifier(column)} as date) < "signed up"."day" - 1, 1, 0)), 4) as "observed",
+    {BEFORE_SIGN_UP} as "highest",
+    count(*) as "rows with a sign-up"
+from "raw".{identifier(table)} as "rows"
+inner join "signed up" on "rows"."customer_id" = "signed up"."customer_id"
+having count(*) >= {BEFORE_NEEDED}""",
+        Severity.WARNING,
+        expected=f"at most {BEFORE_SIGN_UP:.0%} of them",
+        todo="signed_up_at is probably another day: of the last change, of the export, of a second account. "
+        "Onboarding starts with it, so look what the column means.",
+        unit="of the rows before the sign-up",
     )
 
 
@@ -540,6 +576,20 @@ where
         Severity.CRITICAL,
         expected="at least one row in one of the three",
         todo="Nothing was landed, or the adapter maps none of them: every mart would be empty.",
+    )
+    yield figure(
+        "Customers for each order",
+        f"""select
+    round(count(distinct "customer_id") / count(distinct "order_id"), 4) as "observed",
+    {CUSTOMERS_PER_ORDER} as "highest",
+    count(distinct "order_id") as "orders"
+from "raw"."orders"
+where "customer_id" is not null
+having count(distinct "order_id") >= {ORDERS_NEEDED}""",
+        Severity.WARNING,
+        expected=f"at most {CUSTOMERS_PER_ORDER}: somebody orders again",
+        todo="customer_id is probably an id of the order, the address or the visit: each order would make a "
+        "customer, and nobody would ever return. Map what stays the same for a person.",
     )
     yield no_rows(
         "Orders of an unknown customer",

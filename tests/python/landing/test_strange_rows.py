@@ -12,10 +12,10 @@ import pytest
 
 from tests.python.warehouses import Warehouse
 
-# Orders of nothing, alone in their month; discounts of all; costs above the price; refunds before, without and
-# beyond their order; people who refer themselves or each other; use and orders before the sign-up; words that
-# we use ourselves; subscriptions for nothing, for a day and of no length; requests after the end; three
-# answers to one invitation; tickets that were closed before they were opened.
+# Orders of nothing, alone in their month; discounts of all; costs above the price; refunds before and without
+# their order, and beyond it; people who refer themselves or each other; use and orders before the sign-up;
+# words that we use ourselves; subscriptions for nothing, for a day and of no length; requests after the end;
+# three answers to one invitation; tickets that were closed before they were opened.
 TABLES = {
     "customers": """
 customer_id,signed_up_at,country,acquisition_channel,referred_by_customer_id
@@ -113,7 +113,7 @@ def test_strange_rows_stop_no_night(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     adapter = [
-        "vars: {reporting_currency: USD, business_timezone: UTC, active_window_days: 40, as_of_date: 2025-12-20}",
+        "vars: {reporting_currency: USD, active_window_days: 40, as_of_date: 2025-12-20}",
         "tables:",
     ]
     for table, content in TABLES.items():

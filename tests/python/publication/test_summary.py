@@ -141,7 +141,7 @@ def test_open_findings_are_told_with_their_age(settings: Settings) -> None:
         connection.execute(
             """
             create table marts.fct_data_quality as
-            select * from (values
+            select *, 'raw' as border, 'orders' as table_name from (values
                 ('open', true, true, 3, timestamp '2011-03-07 03:00:00'),
                 ('new', true, true, 1, timestamp '2011-03-09 03:00:00'),
                 ('passed', true, false, 0, null),
@@ -153,7 +153,10 @@ def test_open_findings_are_told_with_their_age(settings: Settings) -> None:
     line = (
         "  Findings                 2 open, 1 of them new, the oldest since 2011-03-07, see fct_data_quality"
     )
-    assert line in summarize(settings).splitlines()
+    told = summarize(settings).splitlines()
+    place = told.index(line)
+    # The newest first.
+    assert [one.strip() for one in told[place + 1 : place + 4]] == ["raw.orders: new", "raw.orders: open", ""]
     assert format_findings(OpenFindings(0, 0, None)) == [("Findings", "none open")]
 
 

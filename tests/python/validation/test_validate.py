@@ -47,6 +47,7 @@ MARTS = {
     "rpt_subscription_retention": "month segment_type segment_value opening_customers closing_customers "
     "opening_mrr closing_mrr logo_churn_rate gross_mrr_churn_rate gross_revenue_retention_rate is_complete",
     "fct_nps_responses": "response_id survey score is_counted comment_text theme_count days_to_respond",
+    "fct_churn_events": "churn_event_id customer_id reason_code stated_reason",
 }
 
 # Two customers, three orders of 10.0001 (one of them a guest's), months January to March 2026. One of them
@@ -133,7 +134,8 @@ def create_marts(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(GOOD_MARTS)
     connection.execute(
         "create table intermediate.int_settings as select date '2026-03-31' as as_of_date, "
-        "date '2026-03-31' as last_event_on, 'GBP' as reporting_currency, 'UTC' as business_timezone"
+        "date '2026-03-31' as last_event_on, 'GBP' as reporting_currency, 'UTC' as business_timezone, "
+        "'orders' as as_of_table, 0 as planned_subscriptions, 0 as later_events"
     )
     connection.execute(
         "create table intermediate.int_subscription_bills as select * from (values "
@@ -1004,6 +1006,42 @@ def test_amounts_in_another_unit(find_raw: Callable[..., list[Finding]]) -> None
     )
 
 
+def test_sign_ups_that_come_after_what_customers_did(find_raw: Callable[..., list[Finding]]) -> None:
+    """A sign-up that is the day of the last change."""
+
+    def fill(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("delete from raw.customers")
+        for number in range(30):
+            insert(connection, "customers", customer_id=f"c{number}", signed_up_at="2026-02-01")
+            insert(
+                connection,
+                "usage_events",
+                customer_id=f"c{number}",
+                used_on="2026-01-15" if number < 7 else "2026-02-15",
+                feature="x",
+            )
+
+    (finding,) = (one for one in find_raw(fill) if "Rows before the sign-up" in str(one))
+    assert (finding.table, finding.observed) == ("raw.usage_events", "0.2333 of the rows before the sign-up")
+
+
+def test_a_customer_of_its_own_for_each_order(find_raw: Callable[..., list[Finding]]) -> None:
+    def fill(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("delete from raw.customers")
+        for number in range(60):
+            insert(
+                connection,
+                "orders",
+                order_id=f"o{number}",
+                customer_id=f"visit {number}",
+                ordered_at="2026-03-01",
+                gross_amount=10,
+                currency="GBP",
+            )
+
+    assert any("Customers for each order" in str(finding) for finding in find_raw(fill))
+
+
 def test_a_mistyped_year(find_raw: Callable[..., list[Finding]]) -> None:
     """Before all the others, behind them, and behind the last day known; a corrected row is none."""
 
@@ -1050,6 +1088,21 @@ def test_an_absurd_amount(find_raw: Callable[..., list[Finding]]) -> None:
 
 
 # --- what readers get
+
+
+@pytest.mark.parametrize(("unknown", "found"), [(4, 0), (5, 1)])
+def test_reasons_that_nobody_has_mapped(
+    find_marts: Callable[..., list[Finding]], unknown: int, found: int
+) -> None:
+    """Of twenty reasons that the source stated; who said nothing is another thing."""
+    change = f"""
+        insert into marts.fct_churn_events (churn_event_id, customer_id, reason_code, stated_reason)
+        select 'e' || i, 'a', if(i < {unknown}, 'unknown', 'price'), if(i < {unknown}, 'P-' || i, 'price')
+        from range(20) as events (i)
+        union all
+        select 'n' || i, 'a', 'not_given', null from range(90) as events (i)
+    """
+    assert len([one for one in find_marts(change) if "Reasons that the source states" in str(one)]) == found
 
 
 def test_a_survey_without_a_name_is_the_one_that_was_landed(find_marts: Callable[..., list[Finding]]) -> None:
