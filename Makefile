@@ -30,7 +30,8 @@ run: .venv/.runtime
 	$(BIN)/python -m scripts nightly --source demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 15 --doctest-modules scripts tests/python
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 15 --doctest-modules \
+		scripts tests/python
 
 # Rooms whose tests start no dbt; scripts/validation is left out because Great Expectations takes long to import.
 test-fast: .venv/.dev

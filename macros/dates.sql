@@ -30,7 +30,7 @@
     )
 {%- endmacro %}
 
-{#- The day so many billing intervals (`week`, `month`, `quarter`, `year`) after `date`, on its day of the month or the last one. -#}
+{#- The day that is a number of billing intervals (`week`, `month`, `quarter`, `year`) after `date`, on its day of the month or the last one. -#}
 {% macro add_interval(date, billing_interval, count) -%}
     case {{ billing_interval }}
         when 'week' then {{ add_days(date, 'cast(7 * (' ~ count ~ ') as integer)') }}

@@ -106,32 +106,8 @@ spans as (
     from periods
 ),
 
--- A span that begins when all before it have ended by then, and not on the very day, opens a new spell.
-marked as (
-    select
-        *,
-        case
-            when
-                active_from <= max(active_until) over (
-                    partition by customer_id
-                    order by active_from, active_until
-                    rows between unbounded preceding and 1 preceding
-                )
-                then 0
-            else 1
-        end as opens_spell
-    from spans
-),
-
 numbered as (
-    select
-        *,
-        sum(opens_spell) over (
-            partition by customer_id
-            order by active_from, active_until
-            rows between unbounded preceding and current row
-        ) as spell_number
-    from marked
+    {{ number_spells('spans') }}
 ),
 
 spells as (

@@ -49,36 +49,8 @@ spans as (
     where is_paid
 ),
 
--- A span that begins when all before it have ended by then, and not on the very day, opens a new spell.
-marked as (
-    select
-        customer_id,
-        active_from,
-        active_until,
-        case
-            when
-                active_from <= max(active_until) over (
-                    partition by customer_id
-                    order by active_from, active_until
-                    rows between unbounded preceding and 1 preceding
-                )
-                then 0
-            else 1
-        end as opens_spell
-    from spans
-),
-
 numbered as (
-    select
-        customer_id,
-        active_from,
-        active_until,
-        sum(opens_spell) over (
-            partition by customer_id
-            order by active_from, active_until
-            rows between unbounded preceding and current row
-        ) as spell_number
-    from marked
+    {{ number_spells('spans') }}
 ),
 
 spells as (

@@ -293,7 +293,7 @@ def _tickets(
 
 
 def _add_months(days: np.ndarray, months: Integers) -> np.ndarray:
-    """The same day of the month so many months later, or its last day."""
+    """The same day of the month, some months later, or its last day."""
     month = days.astype("datetime64[M]")
     later = month + months.astype("timedelta64[M]")
     last = (later + np.timedelta64(1, "M")).astype("datetime64[D]") - later.astype("datetime64[D]") - _DAY

@@ -68,7 +68,7 @@ def _run(manifest: Any, arguments: list[str]) -> int:
             # With the SQL that ran; half a second that a good night has no use for.
             manifest.write(str(target / MANIFEST))
     finally:
-        _close_database()
+        close_database()
     if isinstance(outcome.exception, KeyboardInterrupt):
         raise outcome.exception
     if outcome.success:
@@ -76,7 +76,7 @@ def _run(manifest: Any, arguments: list[str]) -> int:
     return _NODE_FAILED if outcome.exception is None else _DBT_FAILED
 
 
-def _close_database() -> None:
+def close_database() -> None:
     """Close the build file: dbt's adapter keeps it, and its lock, until the process ends."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import FACTORY

@@ -28,8 +28,8 @@ class QualityLimits:
     """The limits of one company.
 
     `freshness` holds for all tables but those that have their own in `table_freshness`. The others say what
-    drift is: a distance of so many usual `deviations` from what is usual, and of at least `smallest_shift` in
-    a share or `smallest_factor` in an amount, however regular the past was.
+    drift is: a distance of `deviations` usual deviations from what is usual, and of at least `smallest_shift`
+    in a share or `smallest_factor` in an amount, however regular the past was.
     """
 
     freshness: Freshness = Freshness()

@@ -54,7 +54,7 @@ PLANTED: dict[str, dict[str, int]] = {
     "support_tickets": {"satisfaction_nine": 1},
     "payment_failures": {"missing_customer": 1},
 }
-# One planted row of each kind per so many good ones, at most so many: far below what would stop a landing.
+# One planted row of each kind per this number of good ones, and a most: far below what would stop a landing.
 PLANTED_EVERY, PLANTED_AT_MOST = 1500, 12
 
 

@@ -82,7 +82,7 @@ def day_number(day: date) -> int:
 
 
 def from_day_number(days: int) -> date:
-    """The date that is so many days after 1970-01-01."""
+    """The date, from the number of days after 1970-01-01."""
     return EPOCH + timedelta(days=int(days))
 
 

@@ -27,7 +27,7 @@ NOT_CANCELLED, VOLUNTARY, INVOLUNTARY = range(3)
 CANCEL_TYPES = ("", "voluntary", "involuntary")
 STEADY, FADING, VANISHED = range(3)
 ENGAGEMENTS = ("steady", "fading", "vanished")
-# Access goes on for so many days after the first of three failed payments.
+# Access goes on for this many days after the first of three failed payments.
 GRACE_DAYS = 10
 
 # Hundredths of the currency per month: [currency][price version][plan].

@@ -23,7 +23,7 @@ from scripts.landing.units import tables_of
 from scripts.landing.working_tables import Names, has_rows
 from scripts.personal_data.patterns import EMAIL_PATTERN
 
-# The share of rejects is taken of at least so many rows: one bad row of nineteen would be more than 5 %.
+# The share of rejects is taken of at least this many rows: one bad row of nineteen would be more than 5 %.
 _SMALL_DELIVERY = 100
 
 

@@ -31,6 +31,7 @@ def judge_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> Non
     """)
     if not has_rows(connection, "repeated_keys"):
         return
+    _set_aside_what_never_ran(connection, table)
     content = ", ".join(identifier(stored_name(column)) for column in table.columns)
     run(f"""
         create or replace temp table duplicates as
@@ -39,6 +40,7 @@ def judge_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> Non
             from {names.read} as rows_read
             join repeated_keys using (_file, _row_key)
             left join {names.bad} as bad using (_mapped_row)
+            where _mapped_row not in (select _mapped_row from never_ran)
         ),
         groups as (
             select
@@ -80,3 +82,34 @@ def judge_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> Non
         f"insert into {names.repeated} "
         "select _file, _mapped_row from duplicates where not differ and place > 1"
     )
+
+
+def _set_aside_what_never_ran(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Refuse periods that end on the day they begin, where another one of the same key has a length.
+
+    Who takes a plan and goes back on the same day leaves both; the one that runs must not go with it. Leaves
+    them in temporary `never_ran`.
+    """
+    names = Names(table)
+    run = connection.execute
+    run("create or replace temp table never_ran (_file integer, _mapped_row bigint)")
+    for began, ended in ((one, other) for one, other in table.ordered_dates if one in table.key):
+        is_empty = f"{identifier(began)} = {identifier(ended)}"
+        run(f"""
+            insert into never_ran
+            select _file, _mapped_row
+            from (
+                select
+                    *,
+                    coalesce({is_empty}, false) as is_empty,
+                    bool_or(not coalesce({is_empty}, false)) over (partition by _file, _row_key) as has_other
+                from {names.read}
+                join repeated_keys using (_file, _row_key)
+            )
+            where is_empty and has_other
+        """)
+        reason = literal(f"{ended} is {began}, and another row of that day has a length: this one never ran")
+        run(
+            f"insert into {names.bad} select _file, _mapped_row, {reason} from never_ran "
+            f"where _mapped_row not in (select _mapped_row from {names.bad})"
+        )

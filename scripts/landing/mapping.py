@@ -23,7 +23,7 @@ from scripts.landing.sandbox import Sandbox
 from scripts.landing.yaml_nodes import Sql
 from scripts.personal_data.patterns import without_addresses
 
-# A mapping that gives more rows than this, and than so many for each row it reads, has no end.
+# A mapping that gives more rows than the first, and than the second for each row it reads, has no end.
 _MANY_ROWS = 1_000_000
 _MANY_ROWS_EACH = 1000
 # Table functions that show other things than the rows a mapping is given.

@@ -26,7 +26,7 @@ TERM_MONTHS: dict[str, float] = {"week": 12 / 52, "month": 1, "quarter": 3, "yea
 # Months ahead that stand for 90 and 365 days.
 QUARTER_MONTHS, YEAR_MONTHS = 3, 12
 
-# A curve of renewals is drawn to so many times the renewals that have been seen.
+# A curve of renewals is drawn to this many times the renewals that have been seen.
 PROJECTED_HISTORIES = 2
 
 PARAMETERS = ("r", "alpha", "a", "b", "p", "q", "v", "beta")
@@ -257,8 +257,8 @@ def month_chances(
 def renewal_curves(renewal_cells: pa.Table, fits: pa.Table, settings: Mapping[str, Any]) -> pa.Table:
     """The curve of each sBG fit of the full window, as `RENEWAL_CURVE_SCHEMA`.
 
-    `survival_rate` after so many renewals, of those who ever paid; `renewal_rate` of that renewal, of those
-    who came up for it; `discounted_residual_terms` that who has just renewed so often will still pay for
+    `survival_rate` after that number of renewals, of those who ever paid; `renewal_rate` of that renewal, of
+    those who came up for it; `discounted_residual_terms` that a customer will still pay for just after it
     (DERL, Fader and Hardie 2010), at the annual discount rate of the settings.
     """
     tables = []

@@ -421,7 +421,7 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     if company is None or company[0] is None:
         raise ConfigurationError(
             "The build file knows no as-of date: it was built from no events at all. "
-            "Land orders or subscriptions, then build."
+            "Land orders, subscriptions or survey responses, then build."
         )
     names = (
         "as_of_date",

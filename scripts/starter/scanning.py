@@ -22,7 +22,7 @@ from scripts.landing.formats.format import Layout, UnreadableError
 from scripts.landing.formats.registry import FORMATS, likely_format
 
 SAMPLE_ROWS = 10_000
-# A sample is spread over so many files of a group: statuses and date formats change over the years.
+# A sample is spread over this many files of a group: statuses and date formats change over the years.
 SAMPLE_FILES = 10
 _ADVICE = {
     ".xlsx": "an Excel workbook: save each sheet as CSV (UTF-8)",

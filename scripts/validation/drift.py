@@ -24,9 +24,9 @@ from scripts.validation.suites import Past, figure
 # Eight weeks of daily deliveries; a year of weekly ones.
 DELIVERIES_COMPARED = 56
 DELIVERIES_NEEDED = 7
-# A spread known from so many deliveries may be twice as large.
+# A spread that is known from this many deliveries may be twice as large.
 FEW_DELIVERIES_ALLOWANCE = 4
-# So many deliveries of the same day of the week tell what is usual on it.
+# This many deliveries of the same day of the week show what is usual on it.
 WEEKDAYS_NEEDED = 4
 
 # A delivery of fewer rows says nothing on the distribution of their values.
@@ -36,9 +36,9 @@ ONE_IN_TEN = 1.2816
 # The most frequent values of a column, one by one; all others are one class.
 VALUES_COMPARED = 12
 
-# However regular a table was, a volume varies by so much of itself.
+# However regular a table was, a volume varies by this share of itself.
 USUAL_VOLUME_SPREAD = 0.05
-# A file that is delivered again may have lost this share of its rows, if it has so many.
+# A file that is delivered again may have lost this share of its rows, if it has this many.
 LOST_ROWS_SHARE = 0.1
 LOST_ROWS_NEEDED = 50
 # Fewer rejects than this are no change of a supplier's habits.

@@ -342,7 +342,8 @@ def _nps_responses(_: Past) -> Iterator[Expectation]:
 ),
 "landed" as (
     select
-        coalesce("survey", '') as "survey",
+        -- A survey without a name is called so.
+        coalesce("survey", 'nps') as "survey",
         count(*) as "responses",
         count("score") as "scores",
         coalesce(sum("score"), 0) as "sum of scores"
@@ -353,7 +354,7 @@ def _nps_responses(_: Past) -> Iterator[Expectation]:
 ),
 "built" as (
     select
-        coalesce("survey", '') as "survey",
+        "survey",
         count(*) as "responses",
         count("score") as "scores",
         coalesce(sum("score"), 0) as "sum of scores"

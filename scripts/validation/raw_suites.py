@@ -28,8 +28,8 @@ from scripts.validation.suites import Past, Suite, figure, no_rows
 REJECT_SHARE_WORTH_A_LOOK = 0.01
 REJECT_SHARE_ACCIDENT = 0.5
 
-# A period is compared with so many before it, of which so many must have rows, and at least so many rows
-# each in the middle: fewer are noise.
+# A period is compared with this many before it; of these some must have rows, and their median a least number
+# of rows: fewer are noise.
 PERIODS_COMPARED = 8
 PERIODS_NEEDED = 3
 ROWS_NEEDED = 50
@@ -46,7 +46,7 @@ SILENCE_COMPARED_DAYS = 365
 SILENCE_IS_HISTORY_DAYS = 180
 EVENT_DAYS_NEEDED = 10
 
-# A feed used to be so many days old when it was loaded; three times that, and a week, is late.
+# A feed has a usual age when it is loaded, in days; three times that, and a week, is late.
 BATCHES_NEEDED = 3
 LATE_FACTOR = 3
 LATE_DAYS = 7
@@ -59,8 +59,8 @@ MEDIAN_FACTOR = 3
 ABSURD_FACTOR = 100
 AMOUNTS_NEEDED = 1000
 
-# A few rows are far from the rest if they lie more than so many days, and so many times the longest silence
-# among the rest, before or behind it; the rest fills at least so many days. (Of those behind,
+# A few rows are far from the rest if they lie before or behind it by more than a number of days, and by more
+# than a multiple of the longest silence in it; the rest must fill some days. (Of those behind,
 # int_settings asks the same of all tables together, before it lets them move as_of_date.)
 STRAY_ROWS = 3
 STRAY_DAYS = 30
@@ -531,12 +531,15 @@ where "customer_id" is null""",
 
 def _orders() -> Iterator[Expectation]:
     yield no_rows(
-        "There are orders or subscriptions",
-        """select 'both tables are empty' as "problem"
-where not exists (select 1 from "raw"."orders") and not exists (select 1 from "raw"."subscriptions")""",
+        "There are orders, subscriptions or survey responses",
+        """select 'all three tables are empty' as "problem"
+where
+    not exists (select 1 from "raw"."orders")
+    and not exists (select 1 from "raw"."subscriptions")
+    and not exists (select 1 from "raw"."survey_responses")""",
         Severity.CRITICAL,
-        expected="at least one row in one of the two",
-        todo="Nothing was landed, or the adapter maps neither: every mart would be empty.",
+        expected="at least one row in one of the three",
+        todo="Nothing was landed, or the adapter maps none of them: every mart would be empty.",
     )
     yield no_rows(
         "Orders of an unknown customer",
@@ -633,7 +636,7 @@ def _subscriptions() -> Iterator[Expectation]:
         "ended_on",
         lead("started_on") over (partition by "subscription_id" order by "started_on") as "next_started_on"
     from "current"
-    -- One that ends as it begins never ran.
+    -- What ends on the day it begins never ran, and touches no neighbour.
     where "ended_on" is null or "ended_on" > "started_on"
 )
 select "subscription_id", "started_on", "ended_on", "next_started_on"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from scripts.build.dbt_runner import dbt_target_path
 from scripts.core.settings import PROJECT_ROOT
 from scripts.demo.company import generate
 from scripts.demo.deliveries import write_company
@@ -33,9 +34,34 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.slow)
 
 
+# The groups that take longest, the longest first; what follows fills the gaps that they leave.
+LONG_GROUPS = (
+    *("demo", "incremental", "online_retail", "forgotten", "small_shop", "growth", "killed_build"),
+    *(
+        "rule_files",
+        "plans",
+        "cdnow",
+        "telco",
+        "benchmark",
+        "survival",
+        "demo_data",
+        "rates",
+        "feedback_rules",
+    ),
+)
+
+
+def _start_order(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("xdist_group")
+    if marker and marker.args[0] in LONG_GROUPS:
+        return LONG_GROUPS.index(marker.args[0])
+    return len(LONG_GROUPS)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that share a warehouse must run in one worker, or the suite takes twice as long."""
+    """Long groups start first. Tests of a group must run in one worker, or the suite takes twice as long."""
+    items.sort(key=_start_order)
     grouped = [item for item in items if item.get_closest_marker("xdist_group")]
     if getattr(config.option, "loadgroup", False) and any("@" not in item.nodeid for item in grouped):
         raise pytest.UsageError("pytest-xdist does not group tests with this pytest: pin an older one.")
@@ -66,23 +92,45 @@ def published(shared: Path) -> dict[str, dict[str, PublishedResult]]:
     return results
 
 
-@pytest.fixture(scope="session")
-def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a small demo company, with all twelve raw tables."""
-    folder = tmp_path_factory.mktemp("demo_data")
-    write_company(folder, generate(Parameters(customers=150)))
+def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first worker to ask for it makes, for all workers of the session."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, made = root / name, root / f"{name}.made"
+    with FileLock(root / f"{name}.lock"):
+        if not made.exists():
+            # What is left of one that failed.
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            made.touch()
     return folder
 
 
 @pytest.fixture(scope="session")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a small demo company, with all twelve raw tables. All workers read them."""
+    return _made_once(
+        tmp_path_factory,
+        "demo_data",
+        lambda folder: write_company(folder, generate(Parameters(customers=150))),
+    )
+
+
+@pytest.fixture(scope="session")
 def demo_warehouse(tmp_path_factory: pytest.TempPathFactory, demo_data: Path) -> Warehouse:
-    """The demo company, landed and built with a plain `dbt build`: all its tests have passed."""
-    warehouse = Warehouse(tmp_path_factory.mktemp("demo"))
-    warehouse.land("demo", demo_data)
-    warehouse.dbt("build")
-    # The next command of dbt writes its own: an incremental model is another query from now on.
-    shutil.copy(dbt_target_path(warehouse.settings) / "manifest.json", warehouse.first_manifest)
-    return warehouse
+    """The demo company, landed and built with a plain `dbt build`: all its tests have passed.
+
+    All workers read it: whatever writes takes a copy.
+    """
+
+    def make(folder: Path) -> None:
+        warehouse = Warehouse(folder)
+        warehouse.land("demo", demo_data)
+        warehouse.dbt("build", in_session=False)
+
+    return Warehouse(_made_once(tmp_path_factory, "demo", make))
 
 
 @pytest.fixture(scope="session")

@@ -164,7 +164,7 @@ def require_synced_before_shown(points: tuple[Point, ...]) -> None:
     assert any(point.deed == "sync" and point.path == "." for point in points if point.number > shown)
 
 
-@pytest.mark.xdist_group("demo")
+@pytest.mark.xdist_group("killed_build")
 def test_build_killed_among_its_commits_ends_as_if_undisturbed(
     tmp_path: Path, demo_data: Path, demo_warehouse: Warehouse
 ) -> None:

@@ -461,6 +461,7 @@ def run_for_real(tmp_path: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.xdist_group("small_shop")
 def test_nights_of_a_small_shop(tmp_path: Path) -> None:
     """The real thing: a first night, one without news, one with a file that can't be read."""
     (tmp_path / "shop.yml").write_text(ADAPTER)

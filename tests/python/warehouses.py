@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from scripts.build.dbt_runner import dbt_environment, dbt_log_path, dbt_target_p
 from scripts.core.settings import PROJECT_ROOT, Settings
 from scripts.landing.land import LandingResult, land
 from tests.python import parse_cache
+from tests.python.dbt_session import run_dbt
 
 
 class Warehouse:
@@ -24,24 +27,30 @@ class Warehouse:
 
     def __init__(self, folder: Path, project: Path = PROJECT_ROOT) -> None:
         self.settings = Settings(folder / "wh", project)
-        # What dbt compiled when every table was made from nothing, where a fixture keeps it.
-        self.first_manifest = folder / "first_manifest.json"
+        # What dbt compiled last; of `demo_warehouse`, when every table was made from nothing.
+        self.manifest = dbt_target_path(self.settings) / "manifest.json"
 
     def land(self, source: str, data: Path) -> LandingResult:
         """Land what is new."""
         return land(self.settings, source, data)
 
-    def dbt(self, *arguments: str, succeeds: bool = True) -> str:
-        """Run dbt as an analyst would, in the project root; returns its output."""
+    def dbt(self, *arguments: str, succeeds: bool = True, in_session: bool = True) -> str:
+        """Run dbt as an analyst would, in the project root; returns its output.
+
+        `in_session`: in the process that the session keeps for it, else in one of its own.
+        """
         environment = dbt_environment(self.settings, dict(os.environ)) | {
             "DBT_TARGET_PATH": str(dbt_target_path(self.settings)),
             "DBT_LOG_PATH": str(dbt_log_path(self.settings)),
             "DBT_LOG_LEVEL_FILE": "none",
         }
         parse_cache.take(self.settings)
-        output = self._run(
-            [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments], environment, succeeds
-        )
+        command = ["--no-use-colors", *arguments]
+        if in_session:
+            succeeded, output = run_dbt(command, environment, self.settings.project_root)
+            assert succeeded is succeeds, output[-6000:]
+        else:
+            output = self._run([sys.executable, "-m", "dbt.cli.main", *command], environment, succeeds)
         if "--vars" not in arguments:
             parse_cache.keep(self.settings)
         return output
@@ -68,6 +77,12 @@ class Warehouse:
         database = self.settings.analytics_database if published else self.settings.build_database
         with duckdb.connect(str(database), read_only=True) as connection:
             return connection.execute(sql).fetchall()
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One connection to the build file for many queries: opening it takes longer than most of them."""
+        with duckdb.connect(str(self.settings.build_database), read_only=True) as connection:
+            yield connection
 
     def value(self, sql: str, published: bool = False) -> Any:
         """The one value of a query."""

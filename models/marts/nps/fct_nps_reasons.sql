@@ -22,18 +22,7 @@ comment_themes as (
 ),
 
 themes as (
-    select distinct
-        theme,
-        category,
-        owning_team
-    from {{ ref('feedback_themes') }}
-
-    union all
-
-    select
-        'unclassified' as theme,
-        'unclassified' as category,
-        cast(null as {{ dbt.type_string() }}) as owning_team
+    {{ feedback_theme_list() }}
 ),
 
 bands as (
@@ -49,26 +38,7 @@ settings as (
 ),
 
 periods as (
-    {%- for period_type in ['month', 'quarter'] %}
-        select
-            '{{ period_type }}' as period_type,
-            {{ period_start(period_type, 'months.month') }} as period_start,
-            months.month,
-            {{ period_end(period_type, 'months.month') }} <= settings.as_of_date as is_complete
-        from months
-        cross join settings
-
-        union all
-    {%- endfor %}
-
-    -- All there is, up to as_of_date: never incomplete.
-    select
-        'all' as period_type,
-        {{ month_start('settings.first_event_on') }} as period_start,
-        months.month,
-        true as is_complete
-    from months
-    cross join settings
+    {{ month_periods(['month', 'quarter']) }}
 ),
 
 -- `all` is every survey together; one that the source calls so as well is in it once.

@@ -39,25 +39,7 @@ segment_types as (
 ),
 
 periods as (
-    {%- for period_type in ['month', 'quarter'] %}
-        select
-            '{{ period_type }}' as period_type,
-            {{ period_start(period_type, 'months.month') }} as period_start,
-            {{ period_end(period_type, 'months.month') }} as period_end,
-            months.month
-        from months
-
-        union all
-    {%- endfor %}
-
-    -- All there is, up to as_of_date: never incomplete.
-    select
-        'all' as period_type,
-        {{ month_start('settings.first_event_on') }} as period_start,
-        settings.as_of_date as period_end,
-        months.month
-    from months
-    cross join settings
+    {{ month_periods(['month', 'quarter']) }}
 ),
 
 -- Who is no customer we know stands in the segment `unknown` of each type.

@@ -30,23 +30,8 @@ months as (
     select * from {{ ref('int_months') }}
 ),
 
-first_cohort as (
-    select min(cohort_month) as first_cohort_month from customers
-),
-
--- Also cohorts in which nobody came.
 spine as (
-    select
-        cohorts.month as cohort_month,
-        ages.month,
-        {{ months_between('cohorts.month', 'ages.month') }} as months_since_first,
-        segment_values.segment_type,
-        segment_values.segment_value,
-        ages.is_complete
-    from months as cohorts
-    inner join first_cohort on cohorts.month >= first_cohort.first_cohort_month
-    inner join months as ages on cohorts.month <= ages.month
-    cross join segment_values
+    {{ cohort_spine() }}
 ),
 
 cohorts as (
@@ -59,14 +44,7 @@ cohorts as (
 ),
 
 cohort_sizes as (
-    select
-        cohorts.cohort_month,
-        segment_groups.segment_type,
-        segment_groups.segment_value,
-        sum(cohorts.cohort_size) as cohort_size
-    from cohorts
-    inner join segment_groups on cohorts.segment_group = segment_groups.segment_group
-    group by cohorts.cohort_month, segment_groups.segment_type, segment_groups.segment_value
+    {{ sum_by_segment('cohorts', ['cohort_month'], ['cohort_size']) }}
 ),
 
 group_totals as (
@@ -82,17 +60,7 @@ group_totals as (
 ),
 
 totals as (
-    select
-        group_totals.cohort_month,
-        group_totals.month,
-        segment_groups.segment_type,
-        segment_groups.segment_value,
-        sum(group_totals.active_customers) as active_customers,
-        sum(group_totals.order_count) as order_count,
-        sum(group_totals.net_revenue) as net_revenue
-    from group_totals
-    inner join segment_groups on group_totals.segment_group = segment_groups.segment_group
-    group by group_totals.cohort_month, group_totals.month, segment_groups.segment_type, segment_groups.segment_value
+    {{ sum_by_segment('group_totals', ['cohort_month', 'month'], ['active_customers', 'order_count', 'net_revenue']) }}
 ),
 
 last_purchases as (
@@ -116,19 +84,7 @@ group_last_purchases as (
 ),
 
 last_purchase_totals as (
-    select
-        group_last_purchases.cohort_month,
-        group_last_purchases.month,
-        segment_groups.segment_type,
-        segment_groups.segment_value,
-        sum(group_last_purchases.last_customers) as last_customers
-    from group_last_purchases
-    inner join segment_groups on group_last_purchases.segment_group = segment_groups.segment_group
-    group by
-        group_last_purchases.cohort_month,
-        group_last_purchases.month,
-        segment_groups.segment_type,
-        segment_groups.segment_value
+    {{ sum_by_segment('group_last_purchases', ['cohort_month', 'month'], ['last_customers']) }}
 ),
 
 combined as (

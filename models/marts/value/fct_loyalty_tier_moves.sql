@@ -68,21 +68,7 @@ group_totals as (
 ),
 
 totals as (
-    select
-        group_totals.month,
-        group_totals.from_tier,
-        group_totals.to_tier,
-        segment_groups.segment_type,
-        segment_groups.segment_value,
-        sum(group_totals.customers) as customers
-    from group_totals
-    inner join segment_groups on group_totals.segment_group = segment_groups.segment_group
-    group by
-        group_totals.month,
-        group_totals.from_tier,
-        group_totals.to_tier,
-        segment_groups.segment_type,
-        segment_groups.segment_value
+    {{ sum_by_segment('group_totals', ['month', 'from_tier', 'to_tier'], ['customers']) }}
 ),
 
 combined as (

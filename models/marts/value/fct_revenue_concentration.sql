@@ -26,23 +26,13 @@ settings as (
 ),
 
 periods as (
-    {%- for period_type in ['month', 'quarter', 'year'] %}
-        select distinct
-            '{{ period_type }}' as period_type,
-            {{ period_start(period_type, 'months.month') }} as period_start,
-            {{ period_end(period_type, 'months.month') }} <= settings.as_of_date as is_complete
-        from months
-        cross join settings
-
-        union all
-    {%- endfor %}
-
-    -- All there is, up to as_of_date: never incomplete.
-    select
-        'all' as period_type,
-        {{ month_start('settings.first_event_on') }} as period_start,
-        true as is_complete
-    from settings
+    select distinct
+        period_type,
+        period_start,
+        is_complete
+    from (
+        {{ month_periods(['month', 'quarter', 'year']) }}
+    ) as month_periods
 ),
 
 period_totals as (

@@ -156,6 +156,10 @@ def test_files_have_types_and_a_day_brings_new_late_and_changed_orders(tmp_path:
     assert (tmp_path / "data/orders/one-more-day.parquet").read_bytes() == first
 
 
+# Its warehouses are built once.
+one_worker = pytest.mark.xdist_group("benchmark")
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["orders", "relationships"])
 def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bool]:
     """A folder with a company, its floor, and its warehouse as dbt builds it."""
@@ -168,6 +172,7 @@ def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return folder, request.param
 
 
+@one_worker
 def test_the_floor_and_the_marts_agree(small: tuple[Path, bool]) -> None:
     folder, has_relationships = small
     found = agreement.compare(
@@ -179,6 +184,7 @@ def test_the_floor_and_the_marts_agree(small: tuple[Path, bool]) -> None:
         assert one.floor_rows == one.mart_rows > 100
 
 
+@one_worker
 @pytest.mark.parametrize(
     ("question", "change"),
     [

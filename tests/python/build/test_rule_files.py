@@ -18,7 +18,7 @@ from scripts.core.settings import PROJECT_ROOT, Settings
 from tests.faults.month import copy_project
 from tests.python.warehouses import Warehouse
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("rule_files")
 
 
 def edit(file: Path, old: str, new: str) -> None:

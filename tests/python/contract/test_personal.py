@@ -77,18 +77,19 @@ def test_whatever_holds_ids_of_customers_has_a_declared_name(demo_warehouse: War
     """The tables between raw and the marts too: forgetting searches all of them by these names."""
     declared = customer_columns(PROJECT_ROOT)
     undeclared = []
-    for schema, table, column in demo_warehouse.rows(
-        """
-        select schema_name, table_name, column_name
-        from duckdb_columns()
-        where data_type = 'VARCHAR' and not internal
-            and (schema_name, table_name) in (select (schema_name, table_name) from duckdb_tables())
-        """
-    ):
-        # The key of a row of raw.customers is the customer's id; the row has a customer_id as well.
-        if column in declared or column in ("_row_key", "row_key"):
-            continue
-        theirs = f'"{column}" in (select customer_id from raw.customers)'
-        if demo_warehouse.value(f"select count(*) from {schema}.{table} where {theirs}"):
-            undeclared.append(f"{schema}.{table}.{column}")
+    with demo_warehouse.reading() as connection:
+        for schema, table, column in connection.execute(
+            """
+            select schema_name, table_name, column_name
+            from duckdb_columns()
+            where data_type = 'VARCHAR' and not internal
+                and (schema_name, table_name) in (select (schema_name, table_name) from duckdb_tables())
+            """
+        ).fetchall():
+            # The key of a row of raw.customers is the customer's id; the row has a customer_id as well.
+            if column in declared or column in ("_row_key", "row_key"):
+                continue
+            theirs = f'"{column}" in (select customer_id from raw.customers)'
+            if connection.execute(f"select 1 from {schema}.{table} where {theirs} limit 1").fetchone():
+                undeclared.append(f"{schema}.{table}.{column}")
     assert not undeclared

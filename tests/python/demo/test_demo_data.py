@@ -35,6 +35,10 @@ ADAPTER = PROJECT_ROOT / "sources" / "demo.yml"
 CUSTOMERS = 2000
 
 
+# The companies are made once.
+pytestmark = pytest.mark.xdist_group("demo_data")
+
+
 @pytest.fixture(scope="module")
 def company() -> Company:
     return generate(Parameters(customers=CUSTOMERS))

@@ -36,7 +36,7 @@ from tests.faults.month import differences, full_refresh_of
 from tests.python.small_company import NOW, Company
 from tests.python.warehouses import Warehouse
 
-demo = pytest.mark.xdist_group("demo")
+demo = pytest.mark.xdist_group("forgotten")
 
 # Opens what is published over and over, as readers do, until the file `stop` is there; prints what it saw.
 READER = """

@@ -847,7 +847,7 @@ def test_rows_of_which_all_were_rejected_stop_with_their_reason(company):
     company.adapter(f"max_reject_share: 1\n{ORDERS}")
     stops(
         company,
-        "Neither orders nor subscriptions would have any row",
+        "None of orders, subscriptions, survey_responses would have a row",
         "orders: all rows were rejected",
         "'0901'",
     )
@@ -886,6 +886,51 @@ def test_the_same_instant_is_the_same_day_with_and_without_its_offset(company, t
     company.write("days.csv", "id,day\nd,2026-03-01\n")
     company.land()
     assert company.rows(days.format("d")) == [("day", date(2026, 3, 1))]
+
+
+def test_a_plan_that_was_taken_back_on_its_day_does_not_take_the_running_one_with_it(company):
+    """Three on one day: two that never ran, and the one that does. Two that run contradict each other."""
+    company.adapter("""
+        max_reject_share: 1
+        tables:
+          subscriptions:
+            files: subs.csv
+            columns:
+              subscription_id: sub
+              customer_id: who
+              plan: plan
+              billing_interval: "'month'"
+              amount: "'10'"
+              started_on: start
+              ended_on: stop
+    """)
+    company.write(
+        "subs.csv",
+        "sub,who,plan,start,stop\n"
+        "s,ann,basic,2026-01-01,2026-02-10\ns,ann,pro,2026-02-10,2026-02-10\n"
+        "s,ann,gold,2026-02-10,2026-02-10\ns,ann,basic,2026-02-10,\n"
+        "t,bo,pro,2026-02-10,2026-02-10\n"
+        "u,cy,pro,2026-02-10,\nu,cy,gold,2026-02-10,2026-02-20\n",
+    )
+    counts = company.land().tables["subscriptions"]
+    assert (counts.read, counts.stored, counts.rejected) == (7, 3, 4)
+    assert company.rows("select subscription_id, plan, ended_on from raw.subscriptions order by all") == [
+        ("s", "basic", date(2026, 2, 10)),
+        ("s", "basic", None),
+        ("t", "pro", date(2026, 2, 10)),
+    ]
+    reasons = company.rows("select source_row, reason from raw.rejects order by 1")
+    assert [row for row, reason in reasons if "never ran" in reason] == [2, 3]
+    assert [row for row, reason in reasons if "different content" in reason] == [6, 7]
+
+
+def test_a_survey_alone_is_a_company(company):
+    company.adapter("""
+        tables:
+          survey_responses: {files: r.csv, columns: {response_id: id, responded_at: day, score: score}}
+    """)
+    company.write("r.csv", "id,day,score\n1,2026-01-01,9\n")
+    assert company.land().tables["survey_responses"].stored == 1
 
 
 # -- stops
@@ -948,7 +993,7 @@ def test_a_company_has_orders_or_subscriptions(contract):
     folder.mkdir()
     other = Company(folder, all_tables("max_reject_share: 1"))
     write_rows(other, "customers", GOOD["customers"])
-    stops(other, "Neither orders nor subscriptions would have any row")
+    stops(other, "None of orders, subscriptions, survey_responses would have a row")
     assert not other.settings.build_database.exists()
 
 

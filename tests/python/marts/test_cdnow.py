@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -180,4 +181,37 @@ def test_what_passed_is_published_for_every_customer(held_out: Warehouse) -> Non
         from marts.fct_customer_lifetime_value
         """
     )
-    assert row == (2357, 2357, row[3], row[3], "bg_nbd")
+    # Who still is a customer, silence tells better.
+    assert row == (2357, 2357, 0, row[3], "bg_nbd")
+    (verdict,) = held_out.rows(
+        "select is_published, is_alive_published, alive_withheld_reason from marts.fct_clv_models "
+        "where model = 'bg_nbd' and window_name = 'full'"
+    )
+    assert verdict == (
+        True,
+        False,
+        "it tells who buys again no better than silence does: AUC 0.698, silence 0.712",
+    )
+
+
+def test_the_model_beats_what_needs_no_model(held_out: Warehouse) -> None:
+    (row,) = held_out.rows(
+        """
+        select
+            round(root_mean_squared_error, 2), round(same_again_root_mean_squared_error, 2),
+            round(hiatus_root_mean_squared_error, 2), same_again_purchases, hiatus_purchases
+        from marts.fct_clv_backtest where bucket = 'all'
+        """
+    )
+    assert row[:3] == (1.61, 2.32, 2.01)
+    # Purchases of the 273 days before, and of whoever was not silent for 90 of them.
+    days = held_out.rows(
+        "select customer_id, activity_on from intermediate.int_customer_days where order_count > 0"
+    )
+    end = date(1997, 9, 30)
+    before = [one for one in days if end - timedelta(days=273) < one[1] <= end]
+    last: dict[str, date] = {}
+    for customer, day in before:
+        last[customer] = max(day, last.get(customer, day))
+    awake = sum((end - last[customer]).days < 90 for customer, _ in before)
+    assert row[3:] == (len(before), awake)

@@ -31,7 +31,7 @@ _COMBINED_COLUMNS = 7
 @pytest.fixture(scope="module")
 def nodes(demo_warehouse: Warehouse) -> Mapping[str, Mapping[str, Any]]:
     """By id, what dbt knows of its models and tests, with the SQL that it ran."""
-    return json.loads(demo_warehouse.first_manifest.read_text(encoding="utf-8"))["nodes"]
+    return json.loads(demo_warehouse.manifest.read_text(encoding="utf-8"))["nodes"]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from scripts.landing.land import land
 from tests.python.query_plans import UNHASHED
 from tests.python.warehouses import Warehouse
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("growth")
 
 SIZES = (1, 2, 4)
 
@@ -79,7 +79,7 @@ class Work:
 
 @pytest.fixture(scope="module")
 def project(demo_warehouse: Warehouse) -> Project:
-    manifest = json.loads(demo_warehouse.first_manifest.read_text(encoding="utf-8"))
+    manifest = json.loads(demo_warehouse.manifest.read_text(encoding="utf-8"))
     known = {
         name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "seed")
     }

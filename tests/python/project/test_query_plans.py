@@ -26,7 +26,7 @@ from scripts.validation.validate import validate
 from tests.python.query_plans import plan_of, unhashed_joins
 from tests.python.warehouses import Warehouse
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("plans")
 
 # Tables that stay as they are, however large a company is: its settings, since when it records what, a note
 # of each incremental model, and the files in seeds/.
@@ -106,7 +106,7 @@ def queries(demo_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory)
     copy = Warehouse(tmp_path_factory.mktemp("plans"))
     copy.settings.warehouse.mkdir()
     shutil.copy(demo_warehouse.settings.build_database, copy.settings.build_database)
-    first = _compiled(json.loads(demo_warehouse.first_manifest.read_text(encoding="utf-8")))
+    first = _compiled(json.loads(demo_warehouse.manifest.read_text(encoding="utf-8")))
 
     copy.dbt("run", "--select", "config.materialized:incremental")
     target = dbt_target_path(copy.settings)

@@ -623,7 +623,7 @@ def test_ordinary_orders_give_no_finding(find_raw: Callable[..., list[Finding]])
 
 
 def test_empty_raw_tables_are_one_critical_finding(find_raw: Callable[..., list[Finding]]) -> None:
-    finding = only(find_raw(lambda connection: None), "There are orders or subscriptions")
+    finding = only(find_raw(lambda connection: None), "There are orders, subscriptions or survey responses")
     assert finding.severity is Severity.CRITICAL
 
 
@@ -738,8 +738,7 @@ def test_overlapping_periods(find_raw: Callable[..., list[Finding]]) -> None:
         subscribe(connection, "2025-03-01")
         subscribe(connection, "2025-04-01")
         subscribe(connection, "2025-01-01", subscription_id="other", ended_on="2025-12-01")
-        # An upgrade that was undone on its day is no period.
-        subscribe(connection, "2025-02-10", subscription_id="other", ended_on="2025-02-10")
+        subscribe(connection, "2025-01-09", subscription_id="other", ended_on="2025-01-09")
 
     finding = only(find_raw(fill), "Overlapping periods of one subscription")
     assert [(row["started_on"], row["ended_on"]) for row in finding.sample] == [
@@ -1051,6 +1050,13 @@ def test_an_absurd_amount(find_raw: Callable[..., list[Finding]]) -> None:
 
 
 # --- what readers get
+
+
+def test_a_survey_without_a_name_is_the_one_that_was_landed(find_marts: Callable[..., list[Finding]]) -> None:
+    change = (
+        "update raw.survey_responses set survey = null; update marts.fct_nps_responses set survey = 'nps'"
+    )
+    assert find_marts(change) == []
 
 
 def test_good_marts_give_no_finding(find_marts: Callable[..., list[Finding]]) -> None:
