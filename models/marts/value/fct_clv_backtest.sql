@@ -289,7 +289,7 @@ valued as (
             when judged.expected_revenue is null and judged.model = 'bg_nbd' and value_fits.q <= 1
                 then concat(
                     'the mean of all is not finite by the fit before the held-out part: q is ',
-                    {{ rounded_text('value_fits.q', 2) }}, ' and would have to be above 1'
+                    {{ rounded_text('value_fits.q', 4) }}, ', and has to be above 1'
                 )
             when judged.expected_revenue is null then 'what is expected of some customers is not known'
             when abs(judged.revenue_bias) > settings.clv_gate_maximum_bias
