@@ -23,16 +23,22 @@ _NAME = "partial_parse.msgpack"
 
 
 def take(settings: Settings) -> None:
-    """Give a warehouse without a parse what another one has read, if there is any."""
+    """Give a warehouse what another one has read, if there is any.
+
+    It may have a parse of its own; in the copy of a warehouse that is of the other one, and of no use.
+    """
     own = dbt_target_path(settings) / _NAME
     shared = sorted(_SHARED.glob(f"*.{_NAME}"))
-    if settings.project_root != PROJECT_ROOT or own.exists() or not shared:
+    if settings.project_root != PROJECT_ROOT or not shared:
+        return
+    checksum = _connection_hash(str(settings.warehouse)).encode()
+    if own.exists() and checksum in own.read_bytes():
         return
     former = shared[0].name.removesuffix(f".{_NAME}").encode()
     content = shared[0].read_bytes()
     if content.count(former) == 1:
         own.parent.mkdir(parents=True, exist_ok=True)
-        own.write_bytes(content.replace(former, _connection_hash(str(settings.warehouse)).encode()))
+        own.write_bytes(content.replace(former, checksum))
 
 
 def keep(settings: Settings) -> None:

@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from scripts.build.dbt_runner import dbt_log_path, dbt_target_path
+from scripts.core.databases import MEMORY_VARIABLE, memory_limit
 from scripts.core.settings import PROJECT_ROOT, Settings
 from tests.faults.full_disk import NAMESPACE, why_no_disk
 from tests.faults.injection import Injection, Point, spread, why_impossible
@@ -24,7 +25,7 @@ from tests.faults.verdicts import (
     require_same_built,
     require_same_raw,
 )
-from tests.python import small_warehouse
+from tests.python import parse_cache, small_warehouse
 from tests.python.small_company import Company
 from tests.python.warehouses import Warehouse
 
@@ -177,6 +178,8 @@ def test_build_killed_among_its_commits_ends_as_if_undisturbed(
     shutil.copytree(demo_warehouse.settings.warehouse, killed.settings.warehouse, symlinks=True)
     killed.land("demo", data)
     shutil.copytree(killed.settings.warehouse, undisturbed.settings.warehouse, symlinks=True)
+    for warehouse in (killed, undisturbed):
+        parse_cache.take(warehouse.settings)
     command, environment = dbt_run(undisturbed.settings)
     injection = Injection(tmp_path / "injection", undisturbed.settings.warehouse)
     good = injection.run(command, environment=environment)
@@ -197,6 +200,8 @@ def dbt_run(settings: Settings) -> tuple[list[str], dict[str, str]]:
     return command, {
         "DBT_TARGET_PATH": str(dbt_target_path(settings)),
         "DBT_LOG_PATH": str(dbt_log_path(settings)),
+        # As `parse_cache` has it.
+        MEMORY_VARIABLE: memory_limit(),
     }
 
 

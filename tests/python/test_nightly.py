@@ -31,7 +31,7 @@ from scripts.core.runs import run_order
 from scripts.core.settings import PROJECT_ROOT, Settings
 from scripts.publication.fingerprint import compute_fingerprint, fingerprinted_files
 from scripts.publication.publications import current_publication, rollback
-from tests.python import small_warehouse
+from tests.python import parse_cache, small_warehouse
 
 STEPS = ("land", "build", "validate", "publish")
 
@@ -468,6 +468,7 @@ def test_nights_of_a_small_shop(tmp_path: Path) -> None:
     orders = [f"{n},c{n % 7},2011-{1 + n // 10:02d}-{1 + n % 28:02d},{10 + n}.50" for n in range(60)]
     (tmp_path / "orders.csv").write_text("\n".join(["number,customer,day,amount", *orders, ""]))
     settings = Settings(warehouse=tmp_path / "warehouse")
+    parse_cache.take(settings)
 
     first = run_for_real(tmp_path)
     assert first.returncode == 0, first.stderr

@@ -33,6 +33,7 @@ from scripts.personal_data.search import Trace, search
 from scripts.personal_data.suppression import REMAINDER_FILE, add_marks, mark
 from scripts.publication.publications import list_publications, publish, rollback
 from tests.faults.month import differences, full_refresh_of
+from tests.python import parse_cache
 from tests.python.small_company import NOW, Company
 from tests.python.warehouses import Warehouse
 
@@ -49,7 +50,7 @@ while not stop.exists():
             [sys.argv[3]],
         ).fetchone())
     # The machine is for the run.
-    time.sleep(0.05)
+    time.sleep(0.25)
 print(len(seen), len({row[:2] for row in seen}), sorted(row[2] for row in seen))
 """
 
@@ -121,6 +122,7 @@ def scenario(
     warehouse = Warehouse(folder)
     settings = warehouse.settings
     shutil.copytree(demo_warehouse.settings.warehouse, settings.warehouse)
+    parse_cache.take(settings)
     # Who has something in most tables, and who has referred somebody.
     kinds = " + ".join(
         f"(customer_id in (select customer_id from raw.{table}))::int"
