@@ -21,33 +21,37 @@ settings as (
     select * from {{ ref('int_settings') }}
 ),
 
--- The higher, the worse. Who cannot be told apart by a rule stands together: values are few, customers are not.
-ranked as (
+-- Customers are counted once, by what both rules say of them.
+standings as (
+    select
+        month,
+        churn_basis,
+        segment_group,
+        health_score,
+        silence,
+        count(*) as customers,
+        count(case when has_left then 1 end) as churned_customers
+    from outcomes
+    where health_score is not null
+    group by month, churn_basis, segment_group, health_score, silence
+),
+
+-- The higher, the worse. Whoever cannot be told apart by a rule stands together: values are few, customers are not.
+group_counts as (
     {%- for rule in rules %}
+        {%- set risk = '-health_score' if rule == 'score' else 'coalesce(silence, -1)' %}
         select
             month,
             churn_basis,
             segment_group,
             '{{ rule }}' as rule_name,
-            {{ '-health_score' if rule == 'score' else 'coalesce(silence, -1)' }} as risk,
-            has_left
-        from outcomes
-        where health_score is not null
+            {{ risk }} as risk,
+            sum(customers) as customers,
+            sum(churned_customers) as churned_customers
+        from standings
+        group by month, churn_basis, segment_group, {{ risk }}
         {{- ' union all' if not loop.last }}
     {%- endfor %}
-),
-
-group_counts as (
-    select
-        month,
-        churn_basis,
-        segment_group,
-        rule_name,
-        risk,
-        count(*) as customers,
-        count(case when has_left then 1 end) as churned_customers
-    from ranked
-    group by month, churn_basis, segment_group, rule_name, risk
 ),
 
 counts as (
