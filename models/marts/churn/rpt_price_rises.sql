@@ -1,7 +1,8 @@
--- Grain: one row per month in which somebody's price rose, and segment: of the subscribers who came to pay more for the
--- same, how many left within churn_lookback_days of the month's end, and how many of those whose price did not rise? Both
--- paid at the month's end, so both could leave. A rise is a dearer list price of the same subscription, plan, interval and
--- currency; the end of a discount is none. For who left before paying a rise see fct_churn_events.
+-- Grain: one row per month in which somebody's price rose, and segment: of the subscribers who came to pay more
+-- for the same, how many left within churn_lookback_days of the month's end, and how many of those whose price did
+-- not rise? Both paid at the month's end, so both could leave. A rise is a dearer list price of the same
+-- subscription, plan, interval and currency; the end of a discount is none. For who left before paying a rise see
+-- fct_churn_events.
 
 with periods as (
     select *

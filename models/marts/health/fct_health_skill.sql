@@ -1,7 +1,7 @@
--- Grain: one row per month, basis and segment: does the health score tell who leaves within health_outcome_days better
--- than the obvious rule, silence? AUC: of two customers, one of whom left and one stayed, how often does the one who left
--- look worse (a tie counts half; 0.5 is chance)? Lift: how much more often did the worst tenth leave than all? Customers
--- whose health is unknown are in neither. For the bands see fct_health_outcomes.
+-- Grain: one row per month, basis and segment: does the health score tell who leaves within health_outcome_days
+-- better than the obvious rule, silence? AUC: of two customers, one of whom left and one stayed, how often does
+-- the one who left look worse (a tie counts half; 0.5 is chance)? Lift: how much more often did the worst tenth
+-- leave than all? Customers whose health is unknown are in neither. For the bands see fct_health_outcomes.
 
 {% set rules = ['score', 'silence'] -%}
 

@@ -1,5 +1,5 @@
--- Grain: one row per active customer whose latest response, over all surveys, is a detractor's: whom to call first, and what
--- is at stake. For all responses see fct_nps_responses.
+-- Grain: one row per active customer whose latest response, over all surveys, is a detractor's: whom to call
+-- first, and what is at stake. For all responses see fct_nps_responses.
 
 with responses as (
     select *

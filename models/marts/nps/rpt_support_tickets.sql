@@ -1,12 +1,19 @@
--- Grain: one row per month and segment: how many tickets customers opened, how soon they were closed and how satisfied they
--- were with that, and the same of the tickets whose customer left within churn_lookback_days. Tickets of nobody we know
--- are in none. For the tickets before a single departure see fct_churn_events.
+-- Grain: one row per month and segment: how many tickets customers opened, how soon they were closed and how
+-- satisfied they were with that, and the same of the tickets whose customer left within churn_lookback_days.
+-- Tickets of nobody we know are in none. For the tickets before a single departure see fct_churn_events.
 
-with tickets as (
+with known_tickets as (
     select support_tickets.*
     from {{ ref('stg_support_tickets') }} as support_tickets
     inner join {{ ref('int_settings') }} as settings on support_tickets.opened_on <= settings.as_of_date
     where support_tickets.customer_id is not null
+),
+
+tickets as (
+    select
+        *,
+        {{ dbt.datediff('opened_at', 'closed_at', 'minute') }} as minutes_to_close -- noqa: LT05
+    from known_tickets
 ),
 
 departures as (
@@ -52,7 +59,7 @@ measured as (
         -- A ticket that is closed later was open on the last day known.
         case
             when tickets.closed_on <= settings.as_of_date and tickets.closed_at >= tickets.opened_at
-                then {{ dbt.datediff('tickets.opened_at', 'tickets.closed_at', 'minute') }} / 60.0
+                then tickets.minutes_to_close / 60.0
         end as hours_to_close,
         followed.has_left = 1 as has_left
     from tickets

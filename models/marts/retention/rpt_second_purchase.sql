@@ -1,6 +1,6 @@
--- Grain: one row per month of the first order and segment: how many of those who bought for the first time bought again,
--- and how soon? A purchase is a day with a counted order. A rate within so many days is known when the last of the month
--- has had them. For what cohorts do later see fct_cohort_retention.
+-- Grain: one row per month of the first order and segment: how many of those who bought for the first time bought
+-- again, and how soon? A purchase is a day with a counted order. A rate within so many days is known when the last
+-- of the month has had them. For what cohorts do later see fct_cohort_retention.
 
 {% set horizons = [30, 60, 90, 180, 365] -%}
 

@@ -44,27 +44,30 @@ value_fits as (
 held as (
     select
         'bg_nbd' as model,
-        segment_type,
-        segment_value,
+        order_predictions.segment_type,
+        order_predictions.segment_value,
         'none' as billing_interval,
-        customer_id,
-        frequency as events,
+        order_predictions.customer_id,
+        order_predictions.frequency as events,
         -- Sums of decimals are exact: those of floating numbers differ with the order in which an engine adds.
-        cast(expected_orders_holdout as decimal(28, 9)) as expected_purchases,
-        holdout_purchases as actual_purchases,
-        purchases_before as same_again_purchases,
+        cast(order_predictions.expected_orders_holdout as decimal(28, 9)) as expected_purchases,
+        order_predictions.holdout_purchases as actual_purchases,
+        order_predictions.purchases_before as same_again_purchases,
         case
-            when age_days - recency_days < settings.active_window_days then purchases_before
-            when purchases_before is not null then 0
+            when order_predictions.age_days - order_predictions.recency_days < settings.active_window_days
+                then order_predictions.purchases_before
+            when order_predictions.purchases_before is not null then 0
         end as hiatus_purchases,
         -- BG/NBD lets nobody leave before their second purchase: of the others there is nothing to tell apart.
-        case when frequency > 0 then probability_alive end as probability_alive,
-        case when frequency > 0 then age_days - recency_days end as silent_days,
-        cast(expected_revenue_holdout as {{ type_money() }}) as expected_revenue,
-        holdout_net_revenue as actual_revenue
+        case when order_predictions.frequency > 0 then order_predictions.probability_alive end as probability_alive,
+        case
+            when order_predictions.frequency > 0 then order_predictions.age_days - order_predictions.recency_days
+        end as silent_days,
+        cast(order_predictions.expected_revenue_holdout as {{ type_money() }}) as expected_revenue,
+        order_predictions.holdout_net_revenue as actual_revenue
     from order_predictions
     cross join settings
-    where expected_orders_holdout is not null
+    where order_predictions.expected_orders_holdout is not null
 
     union all
 
@@ -162,7 +165,8 @@ measured as (
                 )
             ) as {{ rule }}_squared_error,
             cast(sum({{ rule }}_rank * actual_rank) as {{ type_ratio() }})
-            - cast(sum({{ rule }}_rank) as {{ type_ratio() }}) * sum(actual_rank) / count(*) as {{ rule }}_rank_covariance,
+            - cast(sum({{ rule }}_rank) as {{ type_ratio() }}) * sum(actual_rank) / count(*)
+                as {{ rule }}_rank_covariance,
             cast(sum({{ rule }}_rank * {{ rule }}_rank) as {{ type_ratio() }})
             - cast(sum({{ rule }}_rank) as {{ type_ratio() }}) * sum({{ rule }}_rank) / count(*)
                 as {{ rule }}_rank_variance,

@@ -1,6 +1,6 @@
--- Grain: one row per product in the items of a counted order: what does it bring, do its buyers buy it again, and do those
--- whose first order held it come back for anything? The net revenue of an order, refunds off, is shared out by the value
--- of its lines. For what goes together see rpt_product_affinity.
+-- Grain: one row per product in the items of a counted order: what does it bring, do its buyers buy it again, and
+-- do those whose first order held it come back for anything? The net revenue of an order, refunds off, is shared
+-- out by the value of its lines. For what goes together see rpt_product_affinity.
 
 with order_items as (
     select * from {{ ref('stg_order_items') }}

@@ -27,8 +27,8 @@ problems as (
     select
         component,
         concat(
-            'the rule `', component, '`: full_points_at must be at least as good as the good threshold, and no_points_at ',
-            'at least as poor as the poor one.'
+            'the rule `', component, '`: full_points_at must be at least as good as the good threshold, and ',
+            'no_points_at at least as poor as the poor one.'
         ) as problem
     from rules
     where
