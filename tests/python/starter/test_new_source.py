@@ -702,8 +702,11 @@ def offers_taken(text: str) -> list[str]:
 
 
 def test_offers_are_taken_by_removing_their_mark(shop: Shop) -> None:
-    """Time zone, currency, the other reading of dates, cents, the other meaning of a discount."""
-    rows = "".join(f"{i},0{1 + i % 9}/0{1 + i % 8}/2026,{1999 + i},{i % 2 * 100}\n" for i in range(40))
+    """Time zone, currency, the other reading of dates, cents, the other meaning of a discount.
+
+    Each alone: a discount in pence beside an amount in pounds is small enough not to be refused.
+    """
+    rows = "".join(f"{i},0{1 + i % 9}/0{1 + i % 8}/2026,{1999 + i},{i % 2 * 10}\n" for i in range(40))
     shop.write("orders.csv", "order_id,order_date,total_cents,discount_cents\n" + rows)
     shop.start()
     draft = shop.text
