@@ -876,8 +876,9 @@ def test_a_table_that_no_longer_arrives(find_raw: Callable[..., list[Finding]]) 
             "delete from raw.refunds where date_diff('day', date '2026-03-14', refunded_at) % 3 <> 0"
         )
 
-        # That there were none for a year is too long ago to be an excuse.
-        insert(connection, "refunds", refund_id="old", refunded_at="2024-06-01", amount=5)
+        # That there were none for a year is too long ago to be an excuse. Four are no stray rows.
+        for number in range(4):
+            insert(connection, "refunds", refund_id=f"old{number}", refunded_at="2024-06-01", amount=5)
 
     finding = only(find_raw(fill), "Days without a row")
     assert finding.table == "raw.refunds"
