@@ -22,22 +22,9 @@ plan_prices as (
     select * from {{ ref('int_plan_prices') }}
 ),
 
--- A price rise that they came to pay: the same subscription, plan, interval and currency at a higher list price. The
--- end of a discount is none, nor is a change of plan.
-priced_periods as (
-    select
-        subscription_id,
-        plan,
-        billing_interval,
-        currency,
-        list_amount,
-        started_on,
-        lag(plan) over of_subscription as previous_plan,
-        lag(billing_interval) over of_subscription as previous_billing_interval,
-        lag(currency) over of_subscription as previous_currency,
-        lag(list_amount) over of_subscription as previous_list_amount
-    from periods
-    window of_subscription as (partition by subscription_id order by started_on)
+-- Those that they came to pay.
+rises as (
+    {{ price_rises('periods') }}
 ),
 
 paid_rises as (
@@ -48,22 +35,15 @@ paid_rises as (
     from (
         select
             events.churn_event_id,
-            priced_periods.started_on as price_rise_on,
-            priced_periods.list_amount - priced_periods.previous_list_amount as raised_amount,
-            row_number() over (
-                partition by events.churn_event_id order by priced_periods.started_on desc
-            ) as recency
+            rises.price_rise_on,
+            rises.list_amount - rises.previous_list_amount as raised_amount,
+            row_number() over (partition by events.churn_event_id order by rises.price_rise_on desc) as recency
         from events
-        inner join priced_periods
+        inner join rises
             on
-                events.subscription_id = priced_periods.subscription_id
-                and events.lookback_from <= priced_periods.started_on
-                and events.measured_before > priced_periods.started_on
-        where
-            coalesce(priced_periods.plan, 'unknown') = coalesce(priced_periods.previous_plan, 'unknown')
-            and priced_periods.billing_interval = priced_periods.previous_billing_interval
-            and priced_periods.currency = priced_periods.previous_currency
-            and priced_periods.list_amount > priced_periods.previous_list_amount
+                events.subscription_id = rises.subscription_id
+                and events.lookback_from <= rises.price_rise_on
+                and events.measured_before > rises.price_rise_on
     ) as numbered
     where recency = 1
 ),

@@ -40,34 +40,17 @@ departures as (
     where basis = 'subscription'
 ),
 
-priced_periods as (
-    select
-        customer_id,
-        started_on,
-        plan,
-        billing_interval,
-        currency,
-        list_amount,
-        lag(plan) over of_subscription as previous_plan,
-        lag(billing_interval) over of_subscription as previous_billing_interval,
-        lag(currency) over of_subscription as previous_currency,
-        lag(list_amount) over of_subscription as previous_list_amount
-    from periods
-    window of_subscription as (partition by subscription_id order by started_on)
+paid_rises as (
+    {{ price_rises('periods') }}
 ),
 
 rises as (
     select
         customer_id,
-        {{ month_start('started_on') }} as month,
+        {{ month_start('price_rise_on') }} as month,
         max({{ ratio('list_amount', 'previous_list_amount') }} - 1) as rise
-    from priced_periods
-    where
-        coalesce(plan, 'unknown') = coalesce(previous_plan, 'unknown')
-        and billing_interval = previous_billing_interval
-        and currency = previous_currency
-        and list_amount > previous_list_amount
-    group by customer_id, {{ month_start('started_on') }}
+    from paid_rises
+    group by customer_id, {{ month_start('price_rise_on') }}
 ),
 
 rise_months as (
