@@ -277,7 +277,7 @@ TABLES: dict[str, Table] = {
 #   _batch_id       BIGINT   the landing that brought or changed the row; grows with each that changes one
 #   _source_file    VARCHAR  the file as the adapter's pattern found it, relative to the data folder, or the
 #                            Postgres relation
-#   _source_row     BIGINT   1-based data row of the file (a header is not counted)
+#   _source_row     BIGINT   1-based data row of the file (without a header); in a workbook, row of the sheet
 #   _loaded_at      TIMESTAMP UTC
 #   _file_sequence  BIGINT   the place of the file in the order of first delivery: of two rows with one key
 #                            the later file's counts; a corrected file keeps the place of the one before

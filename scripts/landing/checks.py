@@ -16,6 +16,7 @@ from scripts.landing.duplicates import judge_duplicates
 from scripts.landing.forgotten import leave_out_forgotten, redact_broken_lines, remember_marks
 from scripts.landing.mapped_rows import MappedRows, find_mapped_rows
 from scripts.landing.mapped_units import MappedUnit
+from scripts.landing.mapping import columns_named
 from scripts.landing.row_rules import Limits, masked_phones
 from scripts.landing.sandbox import Sandbox
 from scripts.landing.thousands import judge_thousands
@@ -61,6 +62,7 @@ def check_units(
         LOGGER.info("Checking %s", table.name)
         rows = find_mapped_rows(connection, sandbox, table, limits)
         new_marks |= _check_table(connection, rows, salt, marks | new_marks)
+        _name_cells(connection, [one for one in units if one.table is table])
         _require_few_rejects(connection, adapter, table)
     return new_marks
 
@@ -140,6 +142,26 @@ def _reject(connection: duckdb.DuckDBPyConnection, rows: MappedRows) -> None:
         from ({cleaned}) as cleaned
         join {bad} using (_mapped_row)
     """)
+
+
+def _name_cells(connection: duckdb.DuckDBPyConnection, units: Sequence[MappedUnit]) -> None:
+    """Say in the reasons for refused rows of spreadsheets in which cell the value stands."""
+    for one in units:
+        cells = one.loaded.cells
+        if cells is None:
+            continue
+        for name, sql in one.unit.mapping.columns.items():
+            named = columns_named(sql.text, one.loaded.columns)
+            if len(named) == 1:
+                place = cells.place(named[0], "source_row")
+                connection.execute(
+                    f"""
+                    update landing_rejects
+                    set reason = regexp_replace(reason, $1, chr(92) || '1' || $2 || ' (' || {place} || ') ')
+                    where _file = $3
+                    """,
+                    [f"(^|; ){name} ", name, one.unit.number],
+                )
 
 
 def _require_few_rejects(connection: duckdb.DuckDBPyConnection, adapter: Adapter, table: Table) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from scripts.core.progress import LOGGER
 from scripts.landing.adapters import Adapter, Files, Postgres
 from scripts.landing.formats.workspace import LoadedInput
 from scripts.landing.inputs import Inputs
-from scripts.landing.mapping import run_mapping
+from scripts.landing.mapping import columns_named, run_mapping
 from scripts.landing.sandbox import Sandbox
 from scripts.landing.units import Unit, tables_of
 
@@ -101,12 +100,9 @@ def _note_unused(
         if mapping.input == source
         for sql in (*mapping.columns.values(), mapping.where, mapping.query)
         if sql
-    ).casefold()
-    unused = [
-        column
-        for column in loaded.columns
-        if not re.search(rf"(?<!\w){re.escape(column.casefold())}(?!\w)", text)
-    ]
+    )
+    named = columns_named(text, loaded.columns)
+    unused = [column for column in loaded.columns if column not in named]
     if unused:
         shown = ", ".join(unused[:8]) + (" …" if len(unused) > 8 else "")
         note(f"{file}: columns that no mapping uses: {shown}")

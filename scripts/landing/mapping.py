@@ -63,6 +63,17 @@ def run_mapping(
             connection.execute(f"drop view if exists {identifier(relation)}")
 
 
+def columns_named(sql: str, columns: Iterable[str]) -> list[str]:
+    '''Those of an input's columns that a piece of SQL names.
+
+    >>> columns_named("""case when Paid = 'Total' then "Total (net)" end""", ["Total", "Total (net)", "paid"])
+    ['Total (net)', 'paid']
+    '''
+    tokens = re.findall(r"'(?:[^']|'')*'|\"((?:[^\"]|\"\")+)\"|(\w+)", sql)
+    names = {(quoted.replace('""', '"') or bare).casefold() for quoted, bare in tokens}
+    return [column for column in columns if column.casefold() in names]
+
+
 @dataclass(frozen=True)
 class _Run:
     """One mapping over one input."""

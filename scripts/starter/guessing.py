@@ -10,7 +10,7 @@ import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 
 from scripts.contract.raw_tables import TABLES, Column, Kind, Table
@@ -411,13 +411,7 @@ def _choose(complete: list[Guess]) -> dict[str, Guess]:
 def _continues(first: Guess, other: Guess) -> bool:
     """Two parts of one export (by shop, by region): the same columns, other keys."""
     a, b = first.group.layout, other.group.layout
-    same = (a.format, a.encoding, a.delimiter, a.has_header) == (
-        b.format,
-        b.encoding,
-        b.delimiter,
-        b.has_header,
-    )
-    if not same or a.columns != b.columns or first.makeshift_key or other.named < first.named:
+    if replace(a, types=()) != replace(b, types=()) or first.makeshift_key or other.named < first.named:
         return False
     key = first.profile(first.table.key[0])
     if key is None:

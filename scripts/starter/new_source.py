@@ -48,8 +48,8 @@ _MONTH_FIRST_CURRENCIES = frozenset({"USD"})
 )
 @click.option("--force", is_flag=True, help="Write over an adapter that is there already.")
 def new_source_command(name: str, data: Path, to: Path | None, force: bool) -> None:
-    """Write a starter adapter NAME for a folder of exports: CSV, Parquet or JSON lines, also compressed
-    (.gz).
+    """Write a starter adapter NAME for a folder of exports: CSV, Excel, Parquet or JSON lines, also
+    compressed (.gz).
 
     It guesses which file is which table and which column is which, and marks with CHOOSE what you should
     look at. No file of yours is changed.
@@ -142,7 +142,7 @@ def _nothing_recognised(folder: Path, groups: list[FileGroup], unreadable: list[
     if hidden:
         lines.append(f"  and {hidden} more")
     lines += [
-        "Needed at least, as CSV with a header line, Parquet or JSON lines:",
+        "Needed at least, as CSV or Excel with a header line, Parquet or JSON lines:",
         "  orders: an order number, a date and an amount (better also a customer number), or",
         "  subscriptions: a subscription number, a customer number, a price, "
         "week/month/quarter/year and a start date.",

@@ -12,7 +12,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scripts.core.text import natural_order
@@ -25,9 +25,7 @@ SAMPLE_ROWS = 10_000
 # A sample is spread over this many files of a group: statuses and date formats change over the years.
 SAMPLE_FILES = 10
 _ADVICE = {
-    ".xlsx": "an Excel workbook: save each sheet as CSV (UTF-8)",
-    ".xls": "an Excel workbook: save each sheet as CSV (UTF-8)",
-    ".ods": "a spreadsheet: save each sheet as CSV (UTF-8)",
+    ".numbers": "a Numbers document: export it as Excel or CSV",
     ".zip": "a ZIP archive: unpack it",
     ".7z": "an archive: unpack it",
     ".tar": "an archive: unpack it",
@@ -59,10 +57,9 @@ class FileGroup:
 
     @property
     def label(self) -> str:
-        """The pattern, or the first of several, for people."""
-        return (
-            self.patterns[0] if len(self.patterns) == 1 else f"{self.patterns[0]} (+{len(self.patterns) - 1})"
-        )
+        """The pattern, or the first of several, and the sheet, for people."""
+        more = f" (+{len(self.patterns) - 1})" if len(self.patterns) > 1 else ""
+        return self.patterns[0] + more + (f" [{', '.join(self.layout.sheets)}]" if self.layout.sheets else "")
 
     @property
     def rows(self) -> int:
@@ -87,12 +84,12 @@ class Unreadable:
 
 def scan(folder: Path) -> tuple[list[FileGroup], list[Unreadable]]:
     """Find, group and sample everything below `folder`; hidden files and folders are passed over."""
-    layouts: dict[str, Layout] = {}
+    layouts: list[tuple[str, Layout]] = []
     unreadable: list[Unreadable] = []
     everything = sorted(_files(folder), key=natural_order)
     for name in everything:
         try:
-            layouts[name] = _layout(folder / name)
+            layouts += [(name, layout) for layout in _layouts(folder / name)]
         except UnreadableError as error:
             unreadable.append(Unreadable(name, str(error)))
     groups = _grouped(layouts, everything)
@@ -117,20 +114,20 @@ def _files(folder: Path) -> Iterator[str]:
                 yield path.relative_to(folder).as_posix()
 
 
-# ----------------------------------------------------------------------------------- one file's layout
+# ---------------------------------------------------------------------------------- one file's layouts
 
 
-def _layout(path: Path) -> Layout:
+def _layouts(path: Path) -> Sequence[Layout]:
     extension = content_extension(path.name)
     if extension in _ADVICE:
         raise UnreadableError(_ADVICE[extension])
     file_format = likely_format(path.name)
-    if file_format is None or file_format.layout is None:
-        raise UnreadableError("not a CSV, Parquet or JSON lines file")
+    if file_format is None or file_format.layouts is None:
+        raise UnreadableError("not a CSV, Excel, Parquet or JSON lines file")
     try:
         if path.stat().st_size == 0:
             raise UnreadableError("empty")
-        return file_format.layout(path, likely_encoding(path) if file_format.is_text else "")
+        return file_format.layouts(path, likely_encoding(path) if file_format.is_text else "")
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableError(f"cannot be read: {error}") from error
 
@@ -138,15 +135,23 @@ def _layout(path: Path) -> Layout:
 # -------------------------------------------------------------------------------------------- grouping
 
 
-def _grouped(layouts: dict[str, Layout], everything: Sequence[str]) -> list[FileGroup]:
-    by_shape: dict[tuple[str, str, tuple[str, ...], str, bool], list[str]] = {}
-    for name, layout in layouts.items():
+def _grouped(found: Sequence[tuple[str, Layout]], everything: Sequence[str]) -> list[FileGroup]:
+    by_shape: dict[tuple[str, str, tuple[str, ...], str, bool, tuple[str, ...]], dict[str, Layout]] = {}
+    for name, layout in found:
         # JSON lines have no order of columns.
         columns = tuple(sorted(layout.columns)) if layout.format == "jsonl" else layout.columns
-        key = (_pattern(name), layout.format, columns, layout.delimiter, layout.has_header)
-        by_shape.setdefault(key, []).append(name)
+        key = (
+            _pattern(name),
+            layout.format,
+            columns,
+            layout.delimiter,
+            layout.has_header,
+            layout.sheets,
+        )
+        by_shape.setdefault(key, {})[name] = layout
     groups = []
-    for (pattern, *_), names in by_shape.items():
+    for (pattern, *_), layouts in by_shape.items():
+        names = list(layouts)
         # A file without a single special letter reads as UTF-8; its neighbours tell how the shop really
         # writes.
         encodings = [layouts[name].encoding for name in names]
@@ -160,10 +165,9 @@ def _grouped(layouts: dict[str, Layout], everything: Sequence[str]) -> list[File
             by_encoding.setdefault(encoding, []).append(name)
         for encoding, members in by_encoding.items():
             first = layouts[members[0]]
-            layout = Layout(
-                first.format, first.columns, encoding, first.delimiter, first.has_header, first.types
+            groups.append(
+                FileGroup(members, _patterns(pattern, members, everything), replace(first, encoding=encoding))
             )
-            groups.append(FileGroup(members, _patterns(pattern, members, everything), layout))
     return sorted(groups, key=lambda group: natural_order(group.files[0]))
 
 

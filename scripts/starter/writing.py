@@ -230,6 +230,9 @@ def _input(group: FileGroup, patterns: list[str], indent: str) -> list[str]:
     if layout.format == "csv":
         delimiter = '"\\t"' if layout.delimiter == "\t" else f'"{layout.delimiter}"'
         lines.append(f"csv: {{delimiter: {delimiter}}}")
+    if layout.sheets:
+        named = ", ".join(_scalar(name, quoted=True) for name in layout.sheets)
+        lines.append(f"excel: {{sheet: {named if len(layout.sheets) == 1 else f'[{named}]'}}}")
     return [indent + line for line in lines]
 
 

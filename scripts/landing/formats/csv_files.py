@@ -169,6 +169,6 @@ CSV = Format(
     more_extensions=(".tab", ".txt"),
     read_options=csv_options,
     default_options=CsvOptions(),
-    layout=_layout,
+    layouts=lambda path, encoding: [_layout(path, encoding)],
     sample=_sample,
 )

@@ -16,7 +16,10 @@ from scripts.landing.yaml_nodes import Node
 
 @dataclass(frozen=True)
 class Layout:
-    """How to read a file. `columns` is what landing will call them; `types` only where the file has them."""
+    """How to read a table of a file.
+
+    `columns` is what landing will call them; `types` only where the file has them.
+    """
 
     format: str
     columns: tuple[str, ...]
@@ -24,6 +27,8 @@ class Layout:
     delimiter: str = ","
     has_header: bool = True
     types: tuple[str, ...] = ()
+    # Of a workbook with several: those of this table.
+    sheets: tuple[str, ...] = ()
 
 
 class UnreadableError(Exception):
@@ -39,8 +44,8 @@ class Format:
     adapter may give options, under the format's name, `read_options` makes them of the node, and
     `default_options` are those of an adapter that gives none.
 
-    For the starter: `layout` says how a file is to be read, given its encoding; `sample` gives the first rows
-    as texts. None: the starter never proposes the format.
+    For the starter: `layouts` says how each table of a file is to be read, given its encoding; `sample` gives
+    the first rows of one as texts. None: the starter never proposes the format.
 
     A format that `stays_in_place` is read by the mappings themselves; what DuckDB says then of a damaged
     file `damaged` turns into a message.
@@ -53,7 +58,7 @@ class Format:
     is_text: bool = True
     read_options: Callable[[Node], Hashable] | None = None
     default_options: Hashable = None
-    layout: Callable[[Path, str], Layout] | None = None
+    layouts: Callable[[Path, str], Sequence[Layout]] | None = None
     sample: Callable[[Path, Layout, int], Iterator[Sequence[str | None]]] | None = None
     stays_in_place: bool = False
     damaged: Callable[[duckdb.Error, InputFile], LandingError] | None = None

@@ -155,6 +155,6 @@ JSON_LINES = Format(
     load_json_lines,
     extensions=(".jsonl", ".ndjson"),
     more_extensions=(".json",),
-    layout=_layout,
+    layouts=lambda path, encoding: [_layout(path, encoding)],
     sample=_sample,
 )

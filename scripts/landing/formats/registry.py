@@ -8,8 +8,9 @@ from scripts.landing.formats.format import Format
 from scripts.landing.formats.json_lines import JSON_LINES
 from scripts.landing.formats.parquet_files import PARQUET
 from scripts.landing.formats.plain_lines import PLAIN_LINES
+from scripts.landing.formats.spreadsheets import EXCEL
 
-FORMATS: dict[str, Format] = {one.name: one for one in (CSV, PARQUET, JSON_LINES, PLAIN_LINES)}
+FORMATS: dict[str, Format] = {one.name: one for one in (CSV, EXCEL, PARQUET, JSON_LINES, PLAIN_LINES)}
 # What an adapter may say of a format, by its key.
 FORMATS_WITH_OPTIONS = {one.name: one for one in FORMATS.values() if one.read_options}
 

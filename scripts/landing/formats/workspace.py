@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from scripts.core.sql import identifier
+from scripts.core.sql import identifier, literal
 
 # What `source` calls the number of the row; reserved.
 SOURCE_ROW = "_source_row"
@@ -29,6 +29,27 @@ class InputFile:
 
 
 @dataclass(frozen=True)
+class Cells:
+    """Where the values of a workbook stand: the letters of the columns by name; the sheets, each with the
+    number of the row before its first, and its name.
+    """
+
+    letters: Mapping[str, str]
+    sheets: tuple[tuple[int, str], ...]
+
+    def place(self, column: str, row: str) -> str:
+        """SQL of the name of a cell, as `G12` or, with several sheets, `Feb!G12`; `row` is SQL."""
+        letter = self.letters[column]
+        if len(self.sheets) == 1:
+            return f"{literal(letter)} || {row}"
+        cases = [
+            f"when {row} > {before} then {literal(f'{name}!{letter}')} || ({row} - {before})"
+            for before, name in reversed(self.sheets)
+        ]
+        return f"case {' '.join(cases)} end"
+
+
+@dataclass(frozen=True)
 class LoadedInput:
     """One input in the scratch file: the tables that hold its rows, their columns, all its data rows."""
 
@@ -39,6 +60,8 @@ class LoadedInput:
     broken: int = 0
     # What `inputs.broken` calls it.
     number: int = 0
+    # Of a spreadsheet, where its values stand.
+    cells: Cells | None = None
 
 
 @dataclass(frozen=True)
@@ -71,16 +94,16 @@ class Workspace:
         """The table of an input, quoted."""
         return f"inputs.{identifier(str(number))}"
 
-    def loaded(self, number: int, broken: int = 0) -> LoadedInput:
+    def loaded(self, number: int, broken: int = 0, cells: Cells | None = None) -> LoadedInput:
         """What the table of an input holds; `broken` lines are no rows of it."""
         table = self.table(number)
         described = self.connection.execute(f"describe {table}").fetchall()
         columns = tuple(row[0] for row in described if row[0] != SOURCE_ROW)
         (rows,) = self.connection.execute(f"select count(*) from {table}").fetchone()
-        return LoadedInput((table,), columns, rows + broken, broken, number)
+        return LoadedInput((table,), columns, rows + broken, broken, number, cells)
 
-    def record_broken(self, number: int, lines: Sequence[BrokenLine]) -> None:
-        """Keep the lines of an input that are no rows."""
+    def record_broken(self, number: int, lines: Sequence[BrokenLine], unit: str = "line") -> None:
+        """Keep the lines of an input that are no rows; `unit` is what people call a line there."""
         self.connection.execute(
             "insert into inputs.broken "
             "select ?, unnest(?::bigint[]), unnest(?::bigint[]), unnest(?::varchar[]), unnest(?::varchar[])",
@@ -88,7 +111,7 @@ class Workspace:
                 number,
                 [line.source_row for line in lines],
                 [line.line for line in lines],
-                [f"line {line.line}: {line.reason}" for line in lines],
+                [f"{unit} {line.line}: {line.reason}" for line in lines],
                 [line.content for line in lines],
             ],
         )

@@ -784,7 +784,7 @@ def test_an_unrecognisable_folder_is_an_error_that_lists_it(shop: Shop) -> None:
         "weather.csv",
         "temperature",
         "book.xlsx",
-        "save each sheet as CSV",
+        "cannot be read as a workbook",
         "broken.csv.gz",
         "orders:",
         "subscriptions:",
