@@ -15,8 +15,10 @@
     ('payment_failures', 'failed_on'),
 ] -%}
 {#- Rows are stray if they are at most so many, and at most this part of all; they lie more than so many days, and so
-    many times the longest silence there was, behind the others, which fill at least so many days. -#}
+    many times the longest silence there was, behind the others, which fill at least so many days. More rows are stray
+    if they are a trickle: at most that part of all, and so many times thinner than what was before. -#}
 {%- set stray_rows, stray_part, stray_days, stray_silences, days_to_tell = 3, 50, 30, 3, 20 %}
+{%- set trickle_part, trickle_thinner = 100, 20 %}
 
 with settings as (
     select * from {{ ref('stg_settings') }}
@@ -70,7 +72,9 @@ silences as (
         {{ days_between('lag(event_on) over (order by event_on)', 'event_on') }} as silent_days,
         count(*) over (order by event_on) - 1 as days_before,
         sum(events) over (order by event_on desc) as events_since,
-        sum(events) over () as all_events
+        sum(events) over () as all_events,
+        {{ days_between('event_on', 'max(event_on) over ()') }} + 1 as days_since,
+        {{ days_between('min(event_on) over ()', 'lag(event_on) over (order by event_on)') }} + 1 as days_until
     from past_days
 ),
 
@@ -88,8 +92,13 @@ stray as (
         silent_days > {{ stray_days }}
         and silent_days > {{ stray_silences }} * longest_before
         and days_before >= {{ days_to_tell }}
-        and events_since <= {{ stray_rows }}
-        and events_since * {{ stray_part }} <= all_events
+        and (
+            (events_since <= {{ stray_rows }} and events_since * {{ stray_part }} <= all_events)
+            or (
+                events_since * {{ trickle_part }} <= all_events
+                and events_since * {{ trickle_thinner }} * days_until <= (all_events - events_since) * days_since
+            )
+        )
 ),
 
 last_days as (
