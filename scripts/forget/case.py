@@ -110,17 +110,22 @@ def find_customers(
     with duckdb.connect(str(settings.build_database), read_only=True) as connection:
         for text in dict.fromkeys(one.strip() for one in given):
             is_address = re.fullmatch(EMAIL_PATTERN, text) is not None
-            # An id that is an address was hashed on arrival.
-            one = hash_address(salt, text) if is_address else text
-            if (
-                mark(salt, "customer", one) in marks
+            # An id that is an address, a telephone number or a name was hashed on arrival.
+            hashed = hash_address(salt, text)
+            known = [
+                one
+                for one in ([hashed] if is_address else [text, hashed])
+                if mark(salt, "customer", one) in marks
                 or (case is not None and one in case.customers)
                 or connection.execute(_known_ids(), [one]).fetchone()
-            ):
-                found.append(one)
+            ]
+            if known:
+                found += known
                 continue
             of_address = "select distinct customer_id from raw.customers where email_hash = ?"
-            ids = [row[0] for row in connection.execute(of_address, [one]).fetchall()] if is_address else []
+            ids = (
+                [row[0] for row in connection.execute(of_address, [hashed]).fetchall()] if is_address else []
+            )
             if not ids:
                 shown = "with this e-mail address" if is_address else repr(text)
                 raise ConfigurationError(

@@ -176,10 +176,11 @@ _TOP_KEYS = (
     "freshness",
     "drift",
     "max_mapping_minutes",
+    "undecided",
     "tables",
 )
 _FILE_KEYS = ("files", "format", "encoding", *FORMATS_WITH_OPTIONS)
-_TABLE_KEYS = (*_FILE_KEYS, "optional", "postgres", "join", "columns", "where", "query")
+_TABLE_KEYS = (*_FILE_KEYS, "optional", "postgres", "join", "columns", "where", "query", "undecided")
 _JOIN_KEYS = (*_FILE_KEYS, "postgres")
 
 
@@ -187,6 +188,12 @@ def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
     entries = root.entries(_TOP_KEYS)
     if "tables" not in entries:
         raise root.error("`tables:` is missing: it says where each canonical table comes from.")
+    if entries["tables"].node.tag == "tag:yaml.org,2002:null":
+        raise entries["tables"].error(
+            "no table is in force: all below `tables:` is commented out. Fill the question marks of a table "
+            "that is drafted there, then remove the # before each of its lines."
+        )
+    _require_answers(root, path)
 
     def read(key: str, reader: Callable[[Node], Any], default: Any) -> Any:
         return reader(entries[key]) if key in entries else default
@@ -219,6 +226,29 @@ def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
     if not mappings:
         raise entries["tables"].error("names no table.")
     return Adapter(**{**adapter.__dict__, "mappings": tuple(mappings)})
+
+
+def _require_answers(root: Node, path: Path) -> None:
+    """ConfigurationError if questions stand under an `undecided:`, that of the adapter or of a table."""
+    places = [
+        root,
+        *(item for table in root.entries()["tables"].entries().values() for item in table.items()),
+    ]
+    questions = [
+        question
+        for place in places
+        if isinstance(place.node, yaml.MappingNode) and "undecided" in (entries := place.entries())
+        for question in entries["undecided"].items()
+        if question.node.value and question.node.value != "null"
+    ]
+    if questions:
+        listed = "".join(f"\n  line {question.line}: {question.text()}" for question in questions)
+        count = "a question waits" if len(questions) == 1 else f"{len(questions)} questions wait"
+        raise ConfigurationError(
+            f"{path}: {count} for an answer; nothing is landed before, since the numbers depend on it."
+            f"{listed}\n"
+            "Change the adapter where the answer asks for it, then remove the line of the question."
+        )
 
 
 def _share(node: Node) -> float:

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from scripts.contract.personal import NAMES_SOMEBODY
 from scripts.contract.raw_tables import CURRENCIES, Column, Kind, Table, stored_name
 from scripts.core.sql import identifier, literal
 from scripts.core.text import BLANKS
-from scripts.personal_data.patterns import EMAIL_PATTERN, PHONE_PATTERN
+from scripts.personal_data.patterns import EMAIL_PATTERN, PERSONAL_MARK, PHONE_PATTERN
 
 # What nobody sees: control characters, marks without width, marks of the reading direction.
 _UNSEEN = (
@@ -197,8 +198,9 @@ def cleaned_select(table: Table, mapped: Mapped, where: str = "true") -> str:
     """Select the mapped rows as texts, trimmed, blank as NULL, and without e-mail addresses.
 
     A text that as a whole is an address becomes the salted hash, so that it still joins; an address inside a
-    longer text becomes `[e-mail]`, a telephone number in what a person wrote `[phone]`. The salt is the
-    DuckDB variable `salt` of the session. `where` chooses rows, by `_mapped_row`.
+    longer text becomes `[e-mail]`, a telephone number in what a person wrote `[phone]`. An id of a customer
+    that begins with `personal#` is a number or a name of a person: it becomes the salted hash too. The salt
+    is the DuckDB variable `salt` of the session. `where` chooses rows, by `_mapped_row`.
     """
     texts = ", ".join(
         f"cast({identifier(stored_name(column))} as varchar) as {identifier(stored_name(column))}"
@@ -247,6 +249,12 @@ def _without_address(column: Column) -> str:
         redacted = f"case when {is_address} then {hashed} else {redacted} end"
     # Looking for one character first spares nearly all rows the pattern.
     cleaned = f"case when contains({value}, '@') then {redacted} else {value} end"
+    if column.personal in NAMES_SOMEBODY:
+        marked = f"lower(trim(substr({value}, {len(PERSONAL_MARK) + 1})))"
+        cleaned = f"""case
+            when starts_with({value}, {literal(PERSONAL_MARK)})
+            then sha256(getvariable('salt') || nullif({marked}, ''))
+            else {cleaned} end"""
     return masked_phones(cleaned) if column.is_free_text else cleaned
 
 

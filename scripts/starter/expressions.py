@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from scripts.contract.raw_tables import CURRENCIES, Column, Kind
 from scripts.core.sql import identifier, literal
 from scripts.landing.row_rules import decimal_comma_sql
+from scripts.personal_data.patterns import PERSONAL_MARK
 from scripts.starter.guessing import GUESTS
 from scripts.starter.profiling import Dates, Numbers, Profile, is_day_first
 from scripts.starter.vocabulary import (
@@ -310,10 +311,11 @@ def _identifier(table: str, column: Column, profile: Profile) -> Expression:
         if profile.is_person:
             choices.append("two people of one name become one customer.")
             look.append(f"{column.name}: names of people")
-        cleaned = f"lower(trim({name}))"
-        if profile.is_phone:
-            cleaned = f"regexp_replace({name}, '[^0-9]', '', 'g')"
-        return Expression(f"left(sha256(nullif({cleaned}, '')), 20)", tuple(choices), tuple(look))
+        if profile.is_email:
+            # Landing puts the salted hash in the place of an address.
+            return Expression(name, tuple(choices), tuple(look))
+        cleaned = f"regexp_replace({name}, '[^0-9]', '', 'g')" if profile.is_phone else f"trim({name})"
+        return Expression(f"{literal(PERSONAL_MARK)} || nullif({cleaned}, '')", tuple(choices), tuple(look))
     sql = name
     if any(value != value.strip() for value in profile.counts):
         sql = f"trim({sql})"

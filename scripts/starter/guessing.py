@@ -177,6 +177,19 @@ def guess(groups: list[FileGroup], profiles: list[list[Profile]]) -> Guesses:
 # -------------------------------------------------------------------------- one file against one table
 
 
+def _price_is_of_one(guess_: Guess) -> None:
+    """`Price` beside `Quantity` is the price of one, as tills write it: the amount is to be multiplied."""
+    match = guess_.matches.get("gross_amount")
+    if match is None or guess_.table.name != "orders":
+        return
+    of_one = name_score(match.profile.name, "order_items", "unit_price")
+    if of_one < THRESHOLD or of_one < name_score(match.profile.name, "orders", "gross_amount"):
+        return
+    del guess_.matches["gross_amount"]
+    if not line_columns(guess_):
+        guess_.matches["gross_amount"] = match
+
+
 def _candidates(group: FileGroup, profiles: list[Profile]) -> list[Guess]:
     named = vocabulary.tables_named(group.files[0])
     strongest = max(named.values(), default=0.0)
@@ -189,6 +202,7 @@ def _candidates(group: FileGroup, profiles: list[Profile]) -> list[Guess]:
         matches = _assign(table, profiles, folded, bool(named.get(table.name)))
         guess_ = Guess(table, group, profiles, matches, named.get(table.name, 0.0))
         guess_.payments = spoken_of == {"other"}
+        _price_is_of_one(guess_)
         _derive(guess_)
         if guess_.missing or guess_.named or guess_.payments or _is_distinctive(guess_):
             guesses.append(guess_)
@@ -353,6 +367,9 @@ def _derive(guess_: Guess) -> None:
     if key not in matches and parts and makes_sense:
         guess_.makeshift_key = parts if _is_key(guess_, parts) else (*parts, None)
         derived.append(key)
+        if "gross_amount" in derived:
+            # Lines without a number of their order cannot be put together.
+            derived.remove("gross_amount")
     guess_.derived = tuple(derived)
     guess_.missing = tuple(
         name for name in table.required_columns if name not in matches and name not in derived

@@ -19,6 +19,7 @@ import duckdb
 from scripts.core.errors import ConfigurationError
 from scripts.core.settings import Settings
 from scripts.starter.guessing import Guess, Guesses, guess
+from scripts.starter.known_exports import KnownFile, find_known
 from scripts.starter.profiling import (
     Profile,
     decimal_hint,
@@ -80,11 +81,12 @@ def new_source(settings: Settings, name: str, data: Path, to: Path | None = None
         )
     groups, unreadable = scan(folder)
     profiles = _profiles(groups)
-    guesses = guess(groups, profiles)
-    if not guesses.tables and not guesses.incomplete:
+    known = find_known(groups, profiles)
+    guesses = _guesses(groups, profiles, known)
+    if not known and not guesses.tables and not guesses.incomplete:
         raise ConfigurationError(_nothing_recognised(folder, groups, unreadable))
     by_group = {id(group): columns for group, columns in zip(groups, profiles, strict=True)}
-    written = adapter(name, guesses, by_group, unreadable, folder, target)
+    written = adapter(name, known, guesses, by_group, unreadable, folder, target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # In one step: an interrupted run leaves no half of an adapter.
@@ -93,7 +95,28 @@ def new_source(settings: Settings, name: str, data: Path, to: Path | None = None
         partial.replace(target)
     except OSError as error:
         raise ConfigurationError(f"{target} cannot be written: {error.strerror or error}.") from error
-    return _report(guesses, written, unreadable, target, settings, name, data)
+    return _report(known, guesses, written, unreadable, target, settings, name, data)
+
+
+def _guesses(groups: list[FileGroup], profiles: list[list[Profile]], known: list[KnownFile]) -> Guesses:
+    """What the other files may be; a table that a known export gives is given."""
+    others = [
+        (group, columns)
+        for group, columns in zip(groups, profiles, strict=True)
+        if not any(one.group is group for one in known)
+    ]
+    guesses = guess([group for group, _ in others], [columns for _, columns in others])
+    given = {table for one in known for table in one.tables}
+    double = [one for name, one in guesses.tables.items() if name in given]
+    return Guesses(
+        {name: one for name, one in guesses.tables.items() if name not in given},
+        [one for one in guesses.incomplete if one.table.name not in given],
+        [
+            *guesses.unused,
+            *(group for one in double for group in (one.group, *one.merged)),
+            *(one.group for one in guesses.incomplete if one.table.name in given),
+        ],
+    )
 
 
 def _profiles(groups: list[FileGroup]) -> list[list[Profile]]:
@@ -153,6 +176,7 @@ def _nothing_recognised(folder: Path, groups: list[FileGroup], unreadable: list[
 
 
 def _report(
+    known: list[KnownFile],
     guesses: Guesses,
     written: Adapter,
     unreadable: list[Unreadable],
@@ -162,6 +186,11 @@ def _report(
     data: Path,
 ) -> str:
     rows = [("files", "table", "columns", "confidence", "look at")]
+    for file in known:
+        export = file.export
+        for table in file.tables:
+            sure = "headers unverified" if export.unverified else "known"
+            rows.append((file.group.label, table, "-", sure, f"{export.system}, {export.name} export"))
     for one in guesses.tables.values():
         rows.append((_label(one), one.table.name, _matched(one), _confidence(one), _looks(written, one)))
     for one in guesses.incomplete:
@@ -177,13 +206,19 @@ def _report(
     ]
     shown = _short(target)
     lines += ["", f"Wrote {shown}"]
-    if not {"orders", "subscriptions"} & set(guesses.tables):
+    given = {*guesses.tables, *(table for file in known for table in file.tables)}
+    if not {"orders", "subscriptions"} & given:
         lines.append(
             "It cannot be used yet: orders or subscriptions are needed. Fill the question marks in the "
             "file, then:"
         )
     else:
-        choices = written.text.count("CHOOSE:")
+        choices, open_questions = written.text.count("CHOOSE:"), written.questions
+        if open_questions:
+            lines.append(
+                f"{open_questions} question{'s' if open_questions != 1 else ''} under `undecided:` must be "
+                "answered before anything lands: the numbers depend on it."
+            )
         lines.append(f"Look at its {choices} line{'s' if choices != 1 else ''} marked CHOOSE, then:")
     lines += [f"  {command}" for command in _next_commands(target, settings, name, data)]
     return "\n".join(lines)

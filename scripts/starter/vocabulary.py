@@ -60,7 +60,8 @@ def fold(text: str) -> str:
 
 _CUSTOMER = (
     "customer id, customer number, customer no, customer nr, customer code, customer ref, "
-    "client id, client number, user id, account id, member id, member number, buyer id, "
+    "client id, client number, user id, account id, account number, account no, member id, "
+    "member number, buyer id, "
     "contact id, shopper id, loyalty id, customer key, id customer, customer user, subscriber id, "
     "user number, ~customer, ~client, ~user, ~account, ~member, ~buyer, ~subscriber, kundennummer, "
     "kunden nr, kundennr, kunden id, kdnr, kd nr, debitor, debitorennummer, mitgliedsnummer, "
@@ -79,7 +80,8 @@ _CURRENCY = (
 _ORDER_ID = (
     "order id, order number, order no, order nr, order code, order ref, order reference, "
     "order name, increment id, invoice no, invoice id, invoice number, invoice, sale id, sales id, "
-    "receipt id, receipt number, transaction id, purchase id, order key, ordernumber, id order, "
+    "receipt id, receipt number, receipt no, bill number, bill no, ticket number, transaction id, "
+    "purchase id, order key, ordernumber, id order, "
     "sales order, ~order, ~transaction, ~receipt, ~reference, bestellnummer, bestell nr, "
     "bestellnr, bestell id, auftragsnummer, auftrags nr, auftragsnr, rechnungsnummer, "
     "rechnungs nr, rechnungsnr, belegnummer, beleg nr, ~bestellung, ~auftrag, ~rechnung, ~beleg, "

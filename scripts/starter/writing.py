@@ -7,19 +7,24 @@ import os
 import re
 import textwrap
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Any
 
 from scripts.contract.raw_tables import TABLES, Kind
 from scripts.core.sql import identifier, literal
 from scripts.starter.expressions import Expression, amount_sql, expression
 from scripts.starter.guessing import SUMMED, Guess, Guesses, Match, fits, line_columns, number_of
+from scripts.starter.known_exports import KnownFile, currencies_of
 from scripts.starter.profiling import SYMBOL_CURRENCIES, Numbers, Profile
+from scripts.starter.questions import questions_of
 from scripts.starter.scanning import FileGroup, Unreadable
 from scripts.starter.vocabulary import fold, name_score
 
 _WIDTH = 110
+_VIETNAMESE = re.compile("[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]")
 _COLUMN = "      "
 
 
@@ -30,9 +35,16 @@ class Adapter:
     text: str
     looks: dict[str, list[str]] = field(default_factory=dict)
 
+    @property
+    def questions(self) -> int:
+        """How many questions landing waits for."""
+        blocks = re.findall(r"^ *undecided:\n((?: *- .*\n)+)", self.text, re.MULTILINE)
+        return sum(len(block.splitlines()) for block in blocks)
+
 
 def adapter(
     name: str,
+    known: list[KnownFile],
     guesses: Guesses,
     profiles: dict[int, list[Profile]],
     unreadable: list[Unreadable],
@@ -43,30 +55,37 @@ def adapter(
     the group.
     """
     looks: dict[str, list[str]] = {}
-    currencies = _currencies(guesses)
+    currencies = currencies_of(known) + _currencies(guesses)
     base = _rate_of_one(guesses)
+    body = _known_tables(known)
+    for guess in guesses.tables.values():
+        written, look = _table(guess, profiles[id(guess.group)], currencies, guesses)
+        looks.setdefault(guess.table.name, [])[:0] = look
+        body += written
+    suggested = {name: value for one in known for name, value in one.export.variables.items()}
+    suggested = _vietnamese(guesses, profiles) | suggested
+    head = _variables(currencies, base, "exchange_rates" in guesses.tables, looks, suggested)
+    questions = _general_questions(body, currencies, base, suggested)
     lines = [
-        f"# A first draft of the adapter {name}, guessed from the names and the first rows of the exports.",
+        f"# A first draft of the adapter {name}, from the names and the first rows of the exports.",
         "# Look at every line marked CHOOSE; a line that starts with # is not in force.",
         "# Where a setting or a column follows such a line, remove its `# ` to take it (of two lines for one",
-        "# column keep one).",
+        "# column keep one). Landing waits until no question is left under `undecided:`.",
         f"description: {_scalar(f'Exports in the folder {data.name}')}",
         "# Where the exports lie, unless --data says otherwise; relative to this file.",
         f"data: {_scalar(_data_path(data, target))}",
         "",
     ]
-    lines += _variables(currencies, base, "exchange_rates" in guesses.tables, looks)
+    lines += head
     lines += [
         "",
         "# How a time without offset is meant: business (the time zone above) or utc.",
         "timestamps: business",
         "",
+        *_undecided(questions, ""),
         "tables:",
+        *body,
     ]
-    for guess in guesses.tables.values():
-        body, look = _table(guess, profiles[id(guess.group)], currencies, guesses)
-        looks.setdefault(guess.table.name, [])[:0] = look
-        lines += body
     for guess in guesses.incomplete:
         lines += _incomplete(guess)
     lines += _unused(guesses, profiles, unreadable)
@@ -153,26 +172,124 @@ def _spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
+def _known_tables(known: list[KnownFile]) -> list[str]:
+    """The entries of files that are known exports; of several files for one table, a list."""
+    entries: dict[str, list[list[str]]] = {}
+    for one in known:
+        remarks = [f"# {one.export.system}, {one.export.name} export."]
+        if one.export.unverified:
+            remarks += _remark("Nobody has shown us these headers: check what is made of them.")
+        for note in one.export.notes:
+            remarks += _remark(note)
+        for table, entry in one.tables.items():
+            one.questions.clear()
+            body = _known_body(one, table, entry)
+            questions = [*(one.export.undecided if remarks else ()), *one.questions]
+            lines = _input(one.group, one.group.patterns, "")
+            entries.setdefault(table, []).append([*remarks, *lines, *_undecided(questions, ""), *body])
+            # Once a file.
+            remarks = []
+    written = []
+    for table in (name for name in TABLES if name in entries):
+        written.append(f"  {table}:")
+        if len(entries[table]) == 1:
+            written += [f"    {line}".rstrip() for line in entries[table][0]]
+        else:
+            for first, *others in entries[table]:
+                written += [f"    - {first}", *(f"      {line}".rstrip() for line in others)]
+        written.append("")
+    return written
+
+
+def _known_body(one: KnownFile, table: str, entry: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for key in ("where", "query"):
+        if key in entry:
+            lines += [f"{key}: |-", *(f"  {line}" for line in one.sql(str(entry[key])).rstrip().split("\n"))]
+    if "columns" in entry:
+        lines.append("columns:")
+        for name, text in entry["columns"].items():
+            lines += [line.removeprefix(_COLUMN[:-2]) for line in _mapped(name, one.sql(str(text)))]
+    return lines
+
+
+def _remark(text: str) -> list[str]:
+    return [f"# {line}" for line in textwrap.wrap(_visible(text), _WIDTH - 8, break_long_words=False)]
+
+
+def _undecided(questions: Iterable[str], indent: str) -> list[str]:
+    """Questions that landing waits for."""
+    listed = [f"{indent}  - {_scalar(_visible(question), quoted=True)}" for question in questions]
+    if not listed:
+        return []
+    return [
+        f"{indent}# Landing waits for an answer: remove a line when it is answered.",
+        f"{indent}undecided:",
+        *listed,
+    ]
+
+
+def _general_questions(
+    body: list[str], currencies: Counter[str], base: str | None, suggested: Mapping[str, str]
+) -> list[str]:
+    """What the numbers of all tables depend on: currency and time zone, where no file tells."""
+    text = "\n".join(body)
+    questions = []
+    has_amounts = re.search(r"\b(gross_amount|amount|unit_price)\b", text) is not None
+    asks_itself = "reporting_currency above" in text
+    if has_amounts and not (currencies or base or "reporting_currency" in suggested or asks_itself):
+        questions.append("Which currency are the amounts in? Set reporting_currency above.")
+    if "business_timezone" not in suggested and re.search(r"'Z'|\[\+-\]|%z", text):
+        questions.append(
+            "Where is the business? Times are in UTC or have an offset, and days and months are cut in "
+            "business_timezone: set it above."
+        )
+    return questions
+
+
+def _vietnamese(guesses: Guesses, profiles: dict[int, list[Profile]]) -> dict[str, str]:
+    """Vietnamese headers over amounts without decimals speak of dong, and of the time in Vietnam."""
+    amounts = [
+        profile
+        for guess in guesses.tables.values()
+        for name in ("gross_amount", "amount", "unit_price")
+        if (profile := guess.profile(name)) is not None
+    ]
+    headers = " ".join(one.name for columns in profiles.values() for one in columns)
+    is_vietnamese = len(_VIETNAMESE.findall(headers.lower())) >= 3
+    if not is_vietnamese or not amounts or not all(one.numbers and one.numbers.whole for one in amounts):
+        return {}
+    return {"business_timezone": "Asia/Ho_Chi_Minh", "reporting_currency": "VND"}
+
+
 def _variables(
-    currencies: Counter[str], base: str | None, has_rates: bool, looks: dict[str, list[str]]
+    currencies: Counter[str],
+    base: str | None,
+    has_rates: bool,
+    looks: dict[str, list[str]],
+    suggested: Mapping[str, str],
 ) -> list[str]:
     zone = [
-        "Where days and months are cut: an IANA name such as Europe/London, Asia/Ho_Chi_Minh, "
+        "  # Where days and months are cut: an IANA name such as Europe/London, Asia/Ho_Chi_Minh, "
         "America/New_York.",
-        "CHOOSE: where is the business? Without a time zone, days are cut in UTC.",
-        "business_timezone: Europe/London",
-        "ISO 4217; every amount in the marts is in this currency.",
+        "  # CHOOSE: where is the business? Without a time zone, days are cut in UTC.",
+        "  # business_timezone: Europe/London",
     ]
-    if base:
-        return [
-            "vars:",
-            *(f"  # {line}" for line in (*zone, "Its rate in the exchange rates is 1.")),
-            f"  reporting_currency: {base}",
+    if "business_timezone" in suggested:
+        zone[1:] = [
+            "  # CHOOSE: taken from the system or the language of the files.",
+            f"  business_timezone: {suggested['business_timezone']}",
         ]
+    zone.append("  # ISO 4217; every amount in the marts is in this currency.")
+    if base:
+        return ["vars:", *zone, "  # Its rate in the exchange rates is 1.", f"  reporting_currency: {base}"]
+    if not currencies and "reporting_currency" in suggested:
+        taken = "  # CHOOSE: taken from the system or the language of the files."
+        return ["vars:", *zone, taken, f"  reporting_currency: {suggested['reporting_currency']}"]
     if not currencies:
-        question = "CHOOSE: which currency? None was found; without one, amounts are called USD."
-        return ["vars:", *(f"  # {line}" for line in (*zone, question, "reporting_currency: EUR"))]
-    lines = ["vars:", *(f"  # {line}" for line in zone)]
+        question = "  # CHOOSE: which currency? None was found; without one, amounts are called USD."
+        return ["vars:", *zone, question, "  # reporting_currency: EUR"]
+    lines = ["vars:", *zone]
     best, count = currencies.most_common(1)[0]
     if len(currencies) > 1:
         others = ", ".join(f"{code} {n}" for code, n in currencies.most_common(6)[1:])
@@ -196,6 +313,7 @@ def _table(
     lines += [f"    # CHOOSE: {line}" for line in guess.remarks]
     lines += _files(guess)
     entries = _entries(_with_plain_sums(guess), look)
+    lines += _undecided(questions_of(guess, look, guesses), "    ")
     if guess.from_orders:
         lines += _customers_of_orders(guess, entries)
     elif guess.amount_from:

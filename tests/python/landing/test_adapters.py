@@ -274,3 +274,30 @@ def test_format_by_extension():
 def test_nearest_lists_all_when_nothing_is_near():
     assert nearest("zzz", ["a", "b"]) == "; known: a, b"
     assert nearest("zzz", []) == "; there are none"
+
+
+def test_questions_must_be_answered_before_anything_lands(tmp_path: Path) -> None:
+    """Those of the adapter and of each table, with their lines; an empty list is none."""
+    path = tmp_path / "shop.yml"
+    text = """\
+undecided: ["which currency?"]
+tables:
+  orders:
+    - files: a.csv
+      undecided:
+        - 'is "Shipping" in the total?'
+      columns: {order_id: a, ordered_at: b, gross_amount: c}
+    - files: b.csv
+      undecided: []
+      columns: {order_id: a, ordered_at: b, gross_amount: c}
+"""
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as refused:
+        load_adapter(str(path), Settings(tmp_path / "wh"))
+    assert str(refused.value).startswith(f"{path}: 2 questions wait for an answer; nothing is landed before")
+    assert '\n  line 1: which currency?\n  line 6: is "Shipping" in the total?\n' in str(refused.value)
+    answered = text.replace('["which currency?"]', "[]").replace(
+        "        - 'is \"Shipping\" in the total?'\n", ""
+    )
+    path.write_text(answered, encoding="utf-8")
+    assert [table.name for table in load_adapter(str(path), Settings(tmp_path / "wh")).tables()] == ["orders"]
