@@ -21,6 +21,7 @@ import yaml
 
 from scripts.contract.quality_limits import DRIFT_NAMES, FRESHNESS_NAMES, Freshness, QualityLimits
 from scripts.contract.raw_tables import CURRENCIES, TABLES, Kind, Table
+from scripts.contract.rule_files import OwnRules, read_own_rules
 from scripts.core.dbt_project import project_variables
 from scripts.core.errors import ConfigurationError
 from scripts.core.settings import Settings
@@ -114,6 +115,7 @@ class Adapter:
     reporting_currency: str
     mappings: tuple[TableMapping, ...]
     quality_limits: QualityLimits = field(default_factory=QualityLimits)
+    own_rules: tuple[OwnRules, ...] = ()
 
     def tables(self) -> tuple[Table, ...]:
         """The tables the adapter fills, each once, in the contract's order."""
@@ -162,7 +164,7 @@ def load_adapter(source: str, settings: Settings) -> Adapter:
         raise ConfigurationError(f"{path}: is nested too deep to be an adapter.") from None
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value.strip()):
         raise ConfigurationError(f"{path}: the adapter is empty.")
-    return _adapter(Node(path, "", root), path, project_variables(settings))
+    return _adapter(Node(path, "", root), path, settings)
 
 
 _TOP_KEYS = (
@@ -175,6 +177,7 @@ _TOP_KEYS = (
     "max_days_ahead",
     "freshness",
     "drift",
+    "rules",
     "max_mapping_minutes",
     "tables",
 )
@@ -183,8 +186,8 @@ _TABLE_KEYS = (*_FILE_KEYS, "optional", "postgres", "join", "columns", "where", 
 _JOIN_KEYS = (*_FILE_KEYS, "postgres")
 
 
-def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
-    entries = root.entries(_TOP_KEYS)
+def _adapter(root: Node, path: Path, settings: Settings) -> Adapter:
+    entries, declared = root.entries(_TOP_KEYS), project_variables(settings)
     if "tables" not in entries:
         raise root.error("`tables:` is missing: it says where each canonical table comes from.")
 
@@ -198,7 +201,7 @@ def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
         name=path.stem,
         path=path,
         description=read("description", lambda node: node.text(), ""),
-        data=read("data", lambda node: (path.parent / Path(node.text()).expanduser()).resolve(), None),
+        data=read("data", lambda node: _folder(node, path), None),
         variables=variables,
         timestamps_are_utc=read("timestamps", lambda node: node.one_of(("business", "utc")), "business")
         == "utc",
@@ -212,6 +215,7 @@ def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
         ),
         mappings=(),
         quality_limits=_quality_limits(entries),
+        own_rules=read("rules", lambda node: _own_rules(node, path, settings), ()),
     )
     mappings: list[TableMapping] = []
     for name, node in entries["tables"].entries(TABLES, "table").items():
@@ -219,6 +223,18 @@ def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
     if not mappings:
         raise entries["tables"].error("names no table.")
     return Adapter(**{**adapter.__dict__, "mappings": tuple(mappings)})
+
+
+def _folder(node: Node, adapter: Path) -> Path:
+    """A folder as the adapter writes it: relative to the adapter."""
+    return (adapter.parent / Path(node.text()).expanduser()).resolve()
+
+
+def _own_rules(node: Node, adapter: Path, settings: Settings) -> tuple[OwnRules, ...]:
+    folder = _folder(node, adapter)
+    if not folder.is_dir():
+        raise node.error(f"there is no folder {folder}; it is relative to the adapter.")
+    return read_own_rules(folder, settings.project_root)
 
 
 def _share(node: Node) -> float:
