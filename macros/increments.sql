@@ -34,7 +34,7 @@
 
 {#-
     What the rows of this model are computed by: the checksums of its own code and that of all models before it, views
-    among them, and of the seeds. (Macros are not in dbt's graph: scripts/build/incremental_state.py compares them, and a
+    among them, and of the seeds; a company's own rules are put over these, see macros/own_rules.sql. (Macros are not in dbt's graph: scripts/build/incremental_state.py compares them, and a
     night starts over when they have changed.)
 -#}
 {% macro nodes_before() -%}
@@ -59,10 +59,12 @@
 {% macro increment_fingerprint(settings) -%}
     {%- set checksums = nodes_before() -%}
     {%- set recorded = 'model.' ~ model.package_name ~ '.int_recorded_sources' -%}
+    {%- set own_rules = own_rules_hashes(checksums) -%}
     (
         select
             s.fingerprint || ' {{ local_md5(checksums | dictsort | join(' ')) }}'
             {%- if recorded in checksums %} || ' ' || r.fingerprint {%- endif %}
+            {%- if own_rules %} || {{ own_rules }} {%- endif %}
         from {{ settings }} as s
         {%- if recorded in checksums %}
             cross join {{ api.Relation.create(

@@ -1,1 +1,1 @@
-"""From `raw` to the marts: dbt, the state of the incremental models, the rule files in `seeds/`."""
+"""From `raw` to the marts: dbt, the state of the incremental models."""

@@ -30,8 +30,8 @@ from scripts.build.incremental_state import (
     read_fingerprints,
     remember_macros,
 )
-from scripts.build.rule_files import check_rules
 from scripts.contract.check_history import BUILD, keep_results
+from scripts.contract.rule_files import check_rules
 from scripts.core.databases import MEMORY_VARIABLE, memory_limit
 from scripts.core.errors import CheckFailedError, ConfigurationError, LockedError, MachineError, TenureError
 from scripts.core.locking import DUCKDB_LOCK_MESSAGE, file_in_use_message, warehouse_lock

@@ -21,6 +21,7 @@ import yaml
 
 from scripts.contract.quality_limits import DRIFT_NAMES, FRESHNESS_NAMES, Freshness, QualityLimits
 from scripts.contract.raw_tables import CURRENCIES, TABLES, Kind, Table
+from scripts.contract.rule_files import OwnRules, read_own_rules
 from scripts.core.dbt_project import project_variables
 from scripts.core.errors import ConfigurationError
 from scripts.core.settings import Settings
@@ -114,6 +115,7 @@ class Adapter:
     reporting_currency: str
     mappings: tuple[TableMapping, ...]
     quality_limits: QualityLimits = field(default_factory=QualityLimits)
+    own_rules: tuple[OwnRules, ...] = ()
 
     def tables(self) -> tuple[Table, ...]:
         """The tables the adapter fills, each once, in the contract's order."""
@@ -162,7 +164,7 @@ def load_adapter(source: str, settings: Settings) -> Adapter:
         raise ConfigurationError(f"{path}: is nested too deep to be an adapter.") from None
     if root is None or (isinstance(root, yaml.ScalarNode) and not root.value.strip()):
         raise ConfigurationError(f"{path}: the adapter is empty.")
-    return _adapter(Node(path, "", root), path, project_variables(settings))
+    return _adapter(Node(path, "", root), path, settings)
 
 
 _TOP_KEYS = (
@@ -175,6 +177,7 @@ _TOP_KEYS = (
     "max_days_ahead",
     "freshness",
     "drift",
+    "rules",
     "max_mapping_minutes",
     "undecided",
     "tables",
@@ -184,8 +187,8 @@ _TABLE_KEYS = (*_FILE_KEYS, "optional", "postgres", "join", "columns", "where", 
 _JOIN_KEYS = (*_FILE_KEYS, "postgres")
 
 
-def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
-    entries = root.entries(_TOP_KEYS)
+def _adapter(root: Node, path: Path, settings: Settings) -> Adapter:
+    entries, declared = root.entries(_TOP_KEYS), project_variables(settings)
     if "tables" not in entries:
         raise root.error("`tables:` is missing: it says where each canonical table comes from.")
     if entries["tables"].node.tag == "tag:yaml.org,2002:null":
@@ -205,7 +208,7 @@ def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
         name=path.stem,
         path=path,
         description=read("description", lambda node: node.text(), ""),
-        data=read("data", lambda node: (path.parent / Path(node.text()).expanduser()).resolve(), None),
+        data=read("data", lambda node: _folder(node, path), None),
         variables=variables,
         timestamps_are_utc=read("timestamps", lambda node: node.one_of(("business", "utc")), "business")
         == "utc",
@@ -219,6 +222,7 @@ def _adapter(root: Node, path: Path, declared: dict[str, Any]) -> Adapter:
         ),
         mappings=(),
         quality_limits=_quality_limits(entries),
+        own_rules=read("rules", lambda node: _own_rules(node, path, settings), ()),
     )
     mappings: list[TableMapping] = []
     for name, node in entries["tables"].entries(TABLES, "table").items():
@@ -249,6 +253,18 @@ def _require_answers(root: Node, path: Path) -> None:
             f"{listed}\n"
             "Change the adapter where the answer asks for it, then remove the line of the question."
         )
+
+
+def _folder(node: Node, adapter: Path) -> Path:
+    """A folder as the adapter writes it: relative to the adapter."""
+    return (adapter.parent / Path(node.text()).expanduser()).resolve()
+
+
+def _own_rules(node: Node, adapter: Path, settings: Settings) -> tuple[OwnRules, ...]:
+    folder = _folder(node, adapter)
+    if not folder.is_dir():
+        raise node.error(f"there is no folder {folder}; it is relative to the adapter.")
+    return read_own_rules(folder, settings.project_root)
 
 
 def _share(node: Node) -> float:

@@ -26,6 +26,8 @@ _LEDGER_TABLES = {
     "customer_changes": "batch_id bigint, customer_id varchar",
     "removed_rows": "batch_id bigint, table_name varchar, row_key varchar",
     "settings": "name varchar, value varchar",
+    # A company's own rules, a row for each value of their files: their columns differ.
+    "rules": "rule_file varchar, source_file varchar, source_row bigint, column_name varchar, value varchar",
     # Written by validation; it is made here, so that dbt finds it before the first one.
     "check_results": CHECK_RESULT_COLUMNS,
 }
@@ -126,12 +128,26 @@ def write_ledger(
 
 
 def store_settings(connection: duckdb.DuckDBPyConnection, adapter: Adapter) -> tuple[str, ...]:
-    """Rewrite raw.settings with the adapter's vars and limits; gives the names of those that changed."""
+    """Rewrite raw.settings with what the adapter says, raw.rules with the company's own rules.
+
+    Gives the names of the settings that changed; a file of rules has one, `rules.<name>`, with its hash.
+    """
     run = connection.execute
     before = dict(run("select name, value from raw.settings").fetchall())
-    now = adapter.variables | adapter.quality_limits.to_settings()
+    hashes = {f"rules.{rules.name}": rules.content_hash for rules in adapter.own_rules}
+    now = adapter.variables | adapter.quality_limits.to_settings() | hashes
     if before != now:
         run("delete from raw.settings")
         for name, value in now.items():
             run("insert into raw.settings values (?, ?)", [name, value])
+    values = [
+        (rules.name, str(rules.path), line, column, value)
+        for rules in adapter.own_rules
+        for line, row in rules.rows
+        for column, value in row.items()
+    ]
+    if values != run("select * from raw.rules order by rowid").fetchall():
+        run("delete from raw.rules")
+        if values:
+            connection.executemany("insert into raw.rules values (?, ?, ?, ?, ?)", values)
     return tuple(sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)))

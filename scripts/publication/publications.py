@@ -393,7 +393,8 @@ def _read_marts(connection: duckdb.DuckDBPyConnection, keys: Mapping[str, tuple[
 def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """As-of date, currency and time zone, source and batch of what was built, and how many rows were refused.
 
-    Rows are those of the current loads: of a corrected file only its last delivery counts.
+    `own_rules` are the rule files that are the company's own. Rows are those of the current loads: of a
+    corrected file only its last delivery counts.
     """
     try:
         company = connection.execute(
@@ -413,6 +414,9 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             from build.raw.loads
             """
         ).fetchone()
+        own_rules = connection.execute(
+            "select substr(name, 7) from build.raw.settings where name like 'rules.%' order by 1"
+        ).fetchall()
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise ConfigurationError(
             f"The build file is not complete: {str(error).splitlines()[0]} "
@@ -437,7 +441,10 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     )
     values = (company[0].isoformat(), *company[1:], *(load or (None, None, 0, 0)))
     origin = dict(zip(names, values, strict=True))
-    return origin | {"as_of_row": _row_that_tells_as_of(connection, company[3], company[0])}
+    return origin | {
+        "own_rules": [name for (name,) in own_rules],
+        "as_of_row": _row_that_tells_as_of(connection, company[3], company[0]),
+    }
 
 
 def _row_that_tells_as_of(

@@ -119,6 +119,7 @@ def summarize(settings: Settings) -> str:
         *format_headlines(read_headlines(publication), currency, format_last_event(publication.manifest)),
         *format_health(read_health_skill(publication)),
         *format_later(publication.manifest),
+        *format_own_rules(publication.manifest),
         *format_rejects(publication.manifest),
         *format_findings(read_open_findings(publication)),
     ]
@@ -251,6 +252,20 @@ def format_later(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     )
     told = [f"{number:,} {what}{'' if number == 1 else 's'}" for number, what in counts if number]
     return [("After that day", f"{' and '.join(told)}, in no figure")] if told else []
+
+
+def format_own_rules(manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """A line on whose rules are in force, where they are not all those that Tenure comes with.
+
+    >>> format_own_rules({"source_name": "shop", "own_rules": ["churn_reasons", "loyalty_tiers"]})
+    [('Rules', "churn_reasons, loyalty_tiers are shop's own; the others are the defaults")]
+    """
+    names = manifest.get("own_rules")
+    if not names:
+        return []
+    are = "are" if len(names) > 1 else "is"
+    whose = f"{', '.join(names)} {are} {manifest['source_name']}'s own"
+    return [("Rules", f"{whose}; the others are the defaults")]
 
 
 def format_rejects(manifest: dict[str, Any]) -> list[tuple[str, str]]:

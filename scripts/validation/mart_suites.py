@@ -353,7 +353,7 @@ having count(*) >= {REASONS_NEEDED}""",
         Severity.WARNING,
         expected=f"at most {UNKNOWN_REASONS:.0%} of them unknown",
         todo="Nobody has mapped them, so all departures have one reason. Add the codes of stated_reason to "
-        "seeds/churn_reasons.csv, or map cancel_reason to codes that stand there.",
+        "churn_reasons.csv, your own or that of seeds/, or map cancel_reason to codes that stand there.",
         unit="of the stated reasons unknown",
     )
 

@@ -48,4 +48,4 @@ problems as (
 
 select *
 from problems
-where {{ raise_error("concat('seeds/churn_reasons.csv: ', problem)") }}
+where {{ raise_error("concat(" ~ rule_file('churn_reasons') ~ ", ': ', problem)") }}

@@ -80,7 +80,8 @@ where
     case
         when problem is not null
             then {{ raise_error(
-                "concat('seeds/feedback_themes.csv: the theme `', theme_name, '` (', coalesce(language, 'no language'), ') ', problem)"
+                "concat(" ~ rule_file('feedback_themes') ~ ", ': the theme `', theme_name, '` (', "
+                ~ "coalesce(language, 'no language'), ') ', problem)"
             ) }}
         else false
     end

@@ -55,4 +55,4 @@ problems as (
 
 select *
 from problems
-where {{ raise_error("concat('seeds/health_rules.csv: ', problem)") }}
+where {{ raise_error("concat(" ~ rule_file('health_rules') ~ ", ': ', problem)") }}

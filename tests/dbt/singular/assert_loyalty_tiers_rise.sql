@@ -18,4 +18,4 @@ problems as (
 
 select *
 from problems
-where {{ raise_error("concat('seeds/loyalty_tiers.csv: ', problem)") }}
+where {{ raise_error("concat(" ~ rule_file('loyalty_tiers') ~ ", ': ', problem)") }}

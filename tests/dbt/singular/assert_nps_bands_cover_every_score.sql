@@ -56,4 +56,4 @@ problems as (
 
 select *
 from problems
-where {{ raise_error("concat('seeds/nps_bands.csv: ', problem)") }}
+where {{ raise_error("concat(" ~ rule_file('nps_bands') ~ ", ': ', problem)") }}

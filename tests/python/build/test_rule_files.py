@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from scripts.build.dbt_runner import BuildFailedError, build
-from scripts.build.rule_files import check_rules, declared_rules
+from scripts.contract.rule_files import check_rules, declared_rules
 from scripts.core.errors import ConfigurationError
 from scripts.core.settings import PROJECT_ROOT, Settings
 from tests.faults.month import copy_project

@@ -161,6 +161,7 @@ def test_tables_without_rows_exist(company):
         "customer_changes",
         "removed_rows",
         "settings",
+        "rules",
         "check_results",
     }
 

@@ -28,6 +28,7 @@ from scripts.publication.publications import (
     rollback,
     rollback_command,
 )
+from scripts.publication.summary import format_own_rules
 from tests.faults.readers import reader
 from tests.python.small_warehouse import build, make_warehouse
 
@@ -106,6 +107,17 @@ def test_manifest_says_what_it_was_made_from(settings: Settings) -> None:
     assert mart["columns"][0] == {"name": "customer_id", "type": "VARCHAR"}
     assert mart["bytes"] == (settings.published / mart["parquet"]).stat().st_size
     assert mart["sha256"] == publishing._sha256(settings.published / mart["parquet"])
+
+
+def test_manifest_and_summary_say_whose_rules_are_in_force(settings: Settings) -> None:
+    assert publish(settings, name(1)).manifest["own_rules"] == []
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute("insert into raw.settings values ('rules.nps_bands', '1f'), ('drift.x', '4')")
+    manifest = publish(settings, name(2)).manifest
+    assert manifest["own_rules"] == ["nps_bands"]
+    assert format_own_rules(manifest) == [
+        ("Rules", "nps_bands is shop's own; the others are the defaults"),
+    ]
 
 
 def test_same_marts_give_the_same_parquet(settings: Settings) -> None:

@@ -1,14 +1,20 @@
-"""Check the rule files under `seeds/` before dbt loads them: a mistake is told where it was made.
+"""Rule files, those under `seeds/` and a company's own: a mistake is told where it was made.
 
-What a file must hold is declared once, in the .yml beside it: its columns with their types (`column_types`)
-and rules (`not_null`, `unique`, `accepted_values`, `minimum`, `maximum`, see macros/table_rules.sql). dbt
-would refuse most of it too, but says neither line nor column, and takes a forgotten quote for a long text.
-What rows mean together (bands without a gap, tiers that rise) is tested in tests/dbt/singular.
+What a file must hold is declared once, in the .yml under `seeds/`: its columns with their types
+(`column_types`) and rules (`not_null`, `unique`, `accepted_values`, `minimum`, `maximum`, see
+macros/table_rules.sql). dbt would refuse most of it too, but says neither line nor column, and takes a
+forgotten quote for a long text. What rows mean together (bands without a gap, tiers that rise) is tested in
+tests/dbt/singular.
+
+A company's own files lie where its adapter says (`rules:`). Landing keeps what they say in `raw.rules`, and
+dbt puts it over the seed, see macros/own_rules.sql.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -41,10 +47,30 @@ class RuleColumn:
 
 @dataclass(frozen=True)
 class RuleFile:
-    """A CSV under `seeds/` and what it must hold."""
+    """A CSV and what it must hold; `label` is what messages call it."""
 
     path: Path
+    label: str
     columns: dict[str, RuleColumn] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OwnRules:
+    """A company's own rules of one name, as their file says them: text, None where it says nothing.
+
+    `rows` are (line, values by column).
+    """
+
+    name: str
+    path: Path
+    rows: tuple[tuple[int, dict[str, str | None]], ...]
+
+    @property
+    def content_hash(self) -> str:
+        """Changes with what the file says, and not with its line ends or the order of its columns."""
+        return hashlib.sha256(
+            json.dumps([values for _, values in self.rows], sort_keys=True).encode()
+        ).hexdigest()
 
 
 def check_rules(project_root: Path) -> None:
@@ -52,20 +78,55 @@ def check_rules(project_root: Path) -> None:
 
     Raises ConfigurationError with file, line, column and remedy of the first ten mistakes of all files.
     """
-    mistakes = [mistake for file in declared_rules(project_root / "seeds") for mistake in find_mistakes(file)]
+    _refuse(
+        [mistake for file in declared_rules(project_root / "seeds") for mistake in find_mistakes(file)],
+        "Nothing was built. Correct the file, or take back the last change to it.",
+    )
+
+
+def read_own_rules(folder: Path, project_root: Path) -> tuple[OwnRules, ...]:
+    """A company's own rules: the CSVs in `folder`, each with the name and the columns of one under `seeds/`.
+
+    Raises ConfigurationError as `check_rules` does, and if a file has another name: it would change nothing,
+    and nobody would notice.
+    """
+    known = {file.path.stem: file for file in declared_rules(project_root / "seeds")}
+    mistakes: list[str] = []
+    found: list[OwnRules] = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or not path.is_file():
+            continue
+        if path.stem in known and path.suffix == ".csv":
+            file = RuleFile(path, str(path), known[path.stem].columns)
+            mistakes += find_mistakes(file)
+            if not mistakes:
+                found.append(OwnRules(path.stem, path, tuple(_rows_by_name(file))))
+        elif path.suffix.lower() == ".csv":
+            mistakes.append(f"{path}: there are no rules of this name{nearest(path.stem, known)}")
+        elif path.stem in known:
+            mistakes.append(f"{path}: rules are read from {path.stem}.csv. Save it as “CSV UTF-8”.")
+    _refuse(mistakes, "Nothing was landed. Correct the file, or take it away: the default rules hold then.")
+    return tuple(found)
+
+
+def _refuse(mistakes: list[str], remedy: str) -> None:
     if mistakes:
         more = len(mistakes) - LISTED_MISTAKES
         raise ConfigurationError(
             "\n".join(mistakes[:LISTED_MISTAKES])
             + (f"\n… and {more} more mistakes in rule files." if more > 0 else "")
-            + "\nNothing was built. Correct the file, or take back the last change to it."
+            + f"\n{remedy}"
         )
 
 
 def declared_rules(folder: Path) -> list[RuleFile]:
     """The rule files that the .yml files in `folder` declare."""
     return [
-        RuleFile(folder / f"{seed['name']}.csv", {column.name: column for column in _columns(seed)})
+        RuleFile(
+            folder / f"{seed['name']}.csv",
+            f"seeds/{seed['name']}.csv",
+            {column.name: column for column in _columns(seed)},
+        )
         for path in sorted(folder.glob("*.yml"))
         for seed in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("seeds", [])
     ]
@@ -88,17 +149,34 @@ def _columns(seed: dict[str, Any]) -> Iterator[RuleColumn]:
 
 def find_mistakes(file: RuleFile) -> Iterator[str]:
     """What is wrong with the file, a sentence each that begins with file and line."""
-    where = f"seeds/{file.path.name}"
+    try:
+        rows = _rows(file)
+    except _UnreadableError as error:
+        yield str(error)
+        return
+    header = rows[0][1]
+    yield from _header_mistakes(file.label, file, *rows[0])
+    if {name.strip() for name in header} != set(file.columns) or len(header) != len(file.columns):
+        return
+    if len(rows) == 1:
+        yield f"{file.label} has no rows: without any rule nothing can be told."
+    yield from _row_mistakes(file.label, file, header, rows[1:])
+
+
+class _UnreadableError(Exception):
+    """The message says why there are no rows."""
+
+
+def _rows(file: RuleFile) -> list[tuple[int, list[str]]]:
+    """The rows of the file with the line on which each begins, the header first; there is at least that."""
     try:
         # Spreadsheets write a byte order mark.
         text = file.path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        yield f"{where} is missing: its .yml beside it declares it."
-        return
+        raise _UnreadableError(f"{file.label} is missing: its .yml beside it declares it.") from None
     except UnicodeDecodeError as error:
         line = file.path.read_bytes()[: error.start].count(b"\n") + 1
-        yield f"{where}, line {line}: not UTF-8. Save it as “CSV UTF-8”."
-        return
+        raise _UnreadableError(f"{file.label}, line {line}: not UTF-8. Save it as “CSV UTF-8”.") from error
     rows: list[tuple[int, list[str]]] = []
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     first = 1
@@ -109,20 +187,22 @@ def find_mistakes(file: RuleFile) -> Iterator[str]:
                 rows.append((first, values))
             first = reader.line_num + 1
     except csv.Error as error:
-        yield (
-            f"{where}, line {first}: a quote is wrong ({error}). Text with a comma stands between two "
+        raise _UnreadableError(
+            f"{file.label}, line {first}: a quote is wrong ({error}). Text with a comma stands between two "
             "quotes, and a quote in it is written twice."
-        )
-        return
+        ) from error
     if not rows:
-        yield f"{where} is empty: its first line names the columns {', '.join(file.columns)}."
-        return
-    yield from _header_mistakes(where, file, *rows[0])
-    if {name.strip() for name in rows[0][1]} != set(file.columns) or len(rows[0][1]) != len(file.columns):
-        return
-    if len(rows) == 1:
-        yield f"{where} has no rows: without any rule nothing can be told."
-    yield from _row_mistakes(where, file, rows[0][1], rows[1:])
+        raise _UnreadableError(
+            f"{file.label} is empty: its first line names the columns {', '.join(file.columns)}."
+        )
+    return rows
+
+
+def _rows_by_name(file: RuleFile) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """The rows of a file without mistakes."""
+    (_, header), *rows = _rows(file)
+    for line, values in rows:
+        yield line, {name: value or None for name, value in zip(header, values, strict=True)}
 
 
 def _header_mistakes(where: str, file: RuleFile, line: int, header: list[str]) -> Iterator[str]:
