@@ -64,6 +64,9 @@
         'clv_gate_minimum_rank_correlation': type_ratio(),
         'clv_gate_minimum_purchases': dbt.type_bigint(),
         'segments': dbt.type_string(),
+        'company_segments': dbt.type_string(),
+        'crossed_segments': dbt.type_string(),
+        'crossed_segments_maximum_values': dbt.type_bigint(),
     }) }}
 {%- endmacro %}
 
@@ -100,19 +103,27 @@
     concat(',', replace({{ segments }}, ' ', ''), ',') like '%,{{ segment_type }},%'
 {%- endmacro %}
 
+{#- Whether a pair of the company's has the segment type; `crossed_segments` is the column with the setting. -#}
+{% macro is_segment_type_crossed(segment_type, crossed_segments) -%}
+    concat(',', replace(replace({{ crossed_segments }}, ' x ', ','), ' ', ''), ',') like '%,{{ segment_type }},%'
+{%- endmacro %}
+
 {#-
-    The segments of a customer in one text, of the types that the company lists: period marts aggregate by it, and sum up to
-    the segments afterwards, instead of taking every row as often as there are types. Two customers have the same one if, and
-    only if, all these values are the same.
+    The segments of a customer in one text, of the types that the company lists or crosses, and those of its own: period marts
+    aggregate by it, and sum up to the segments afterwards, instead of taking every row as often as there are types. Two
+    customers have the same one if, and only if, all these values are the same.
 -#}
-{% macro segment_group(segments) -%}
+{% macro segment_group(segments, crossed_segments, company_segments) -%}
     concat(
         {%- for segment_type, value in segment_types().items() %}
             case
-                when {{ is_segment_type_listed(segment_type, segments) }}
+                when
+                    {{ is_segment_type_listed(segment_type, segments) }}
+                    or {{ is_segment_type_crossed(segment_type, crossed_segments) }}
                     then replace(replace(coalesce({{ value }}, ''), '~', '~0'), '|', '~1')
                 else ''
-            end{{ ", '|'," if not loop.last }}
+            end, '|',
         {%- endfor %}
+        coalesce({{ company_segments }}, '')
     )
 {%- endmacro %}

@@ -167,6 +167,7 @@ joined as (
     select
         people.customer_id,
         settings.segments,
+        settings.crossed_segments,
         known_registered.customer_id is not null as is_registered,
         -- A sign-up after as_of_date of somebody who bought before, as a guest would: not known yet.
         case
@@ -174,6 +175,7 @@ joined as (
         end as signed_up_on,
         known_registered.country,
         known_registered.acquisition_channel,
+        known_registered.company_segments,
         known_registered.referred_by_customer_id,
         first_periods.plan as first_plan,
         first_periods.billing_interval as first_billing_interval,
@@ -214,6 +216,7 @@ final as (
         signed_up_on,
         country,
         acquisition_channel,
+        company_segments,
         referred_by_customer_id,
         first_plan,
         first_billing_interval,
@@ -227,7 +230,7 @@ final as (
         first_used_on,
         last_onboarding_use_on,
         first_later_use_on,
-        {{ segment_group('segments') }} as segment_group
+        {{ segment_group('segments', 'crossed_segments', 'company_segments') }} as segment_group
     from dated
 )
 

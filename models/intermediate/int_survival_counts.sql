@@ -10,22 +10,34 @@ segment_values as (
     select * from {{ ref('int_customer_segment_values') }}
 ),
 
+subscriber_tenures as (
+    select *
+    from tenures
+    where basis = 'subscription'
+),
+
+{{ crossed_with_held() }},
+
 -- A subscriber is seen from the first paid day, so plan and interval are those of that day, also if they came as a
 -- shopper. As a shopper they have neither.
+held as (
+    {{ held_segments('subscriber_tenures', ['basis', 'tenure_days', 'has_churned']) }}
+),
+
 subjects as (
     select
         tenures.basis,
-        segment_values.segment_type,
-        case segment_values.segment_type
-            when 'plan' then tenures.plan
-            when 'billing_interval' then tenures.billing_interval
-            else segment_values.segment_value
-        end as segment_value,
         tenures.tenure_days,
-        tenures.has_churned
+        tenures.has_churned,
+        segment_values.segment_type,
+        segment_values.segment_value
     from tenures
     inner join segment_values on tenures.customer_id = segment_values.customer_id
-    where tenures.basis = 'subscription' or segment_values.segment_type not in ('plan', 'billing_interval')
+    where not {{ is_held_segment_type('segment_values.segment_type') }}
+
+    union all
+
+    select * from held
 ),
 
 days as (

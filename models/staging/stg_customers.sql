@@ -24,6 +24,7 @@ final as (
         cast(current_rows.customer_id as {{ dbt.type_string() }}) as customer_id,
         cast(current_rows.country as {{ dbt.type_string() }}) as country,
         cast(current_rows.acquisition_channel as {{ dbt.type_string() }}) as acquisition_channel,
+        cast(current_rows.company_segments as {{ dbt.type_string() }}) as company_segments,
         cast(current_rows.referred_by_customer_id as {{ dbt.type_string() }}) as referred_by_customer_id,
         cast(current_rows.email_hash as {{ dbt.type_string() }}) as email_hash,
         cast({{ instant('current_rows', 'signed_up_at') }} as timestamp) as signed_up_at,

@@ -46,6 +46,8 @@ class Column:
     # A plan for the future is no error: a subscription paid until next March.
     may_be_future: bool = False
     personal: Personal | None = None
+    # Made by landing from other columns of the mapping: no adapter names it.
+    is_composed: bool = False
 
     @property
     def is_email(self) -> bool:
@@ -84,7 +86,13 @@ class Table:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
+        """The columns that an adapter may fill by their names."""
+        return tuple(column.name for column in self.columns if not column.is_composed)
+
+    @property
+    def has_company_segments(self) -> bool:
+        """Whether an adapter may add columns `segment_<name>` of its own."""
+        return COMPANY_SEGMENTS in {column.name for column in self.columns}
 
     @property
     def required_columns(self) -> tuple[str, ...]:
@@ -119,6 +127,19 @@ def _currency(required: bool = False) -> Column:
     return Column("currency", Kind.TEXT, required, is_currency=True, personal=Personal.NONE)
 
 
+# What a company divides its customers by besides country, channel and plan: the columns `segment_<name>` of
+# an adapter, in one text, as `industry=retail|size=small`. In a value `~` is written `~0`, and `|` is `~1`.
+COMPANY_SEGMENTS = "company_segments"
+SEGMENT_PREFIX = "segment_"
+SEGMENT_NAME = r"[a-z][a-z0-9_]{0,29}"
+# The segment types that every company has; a column of its own has another name.
+SEGMENT_TYPES = ("acquisition_channel", "country", "plan", "billing_interval")
+RESERVED_SEGMENT_TYPES = (*SEGMENT_TYPES, "all", "cohort_year")
+# What has more values divides nobody: an id, a date, a free text. Each value is a row of each period in each
+# mart.
+MOST_SEGMENT_VALUES = 50
+
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -132,6 +153,7 @@ TABLES: dict[str, Table] = {
                 _label("acquisition_channel"),
                 _id("referred_by_customer_id", Personal.OTHER_CUSTOMER),
                 _id("email", Personal.EMAIL),
+                Column(COMPANY_SEGMENTS, Kind.TEXT, personal=Personal.LABEL, is_composed=True),
             ),
         ),
         Table(

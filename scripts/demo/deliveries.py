@@ -130,6 +130,8 @@ LAYOUTS: dict[str, Layout] = {
             "email": f"{name_of(f'customer % {len(GIVEN_NAMES)}', GIVEN_NAMES)} || '.' || "
             f"{name_of(f'customer * 7 % {len(FAMILY_NAMES)}', FAMILY_NAMES)} || customer || "
             "case country when 0 then '@example.vn' else '@example.com' end",
+            "buyer_type": "case when customer % 13 = 5 then 'restaurant' when customer % 4 = 1 then 'gift' "
+            "when customer % 50 > 0 then 'home' end",
         },
         {"missing_key": {"customer_no": "null"}},
     ),

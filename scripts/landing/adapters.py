@@ -20,7 +20,17 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from scripts.contract.quality_limits import DRIFT_NAMES, FRESHNESS_NAMES, Freshness, QualityLimits
-from scripts.contract.raw_tables import CURRENCIES, TABLES, Kind, Table
+from scripts.contract.raw_tables import (
+    COMPANY_SEGMENTS,
+    CURRENCIES,
+    RESERVED_SEGMENT_TYPES,
+    SEGMENT_NAME,
+    SEGMENT_PREFIX,
+    SEGMENT_TYPES,
+    TABLES,
+    Kind,
+    Table,
+)
 from scripts.contract.rule_files import OwnRules, read_own_rules
 from scripts.core.dbt_project import project_variables
 from scripts.core.errors import ConfigurationError
@@ -95,6 +105,14 @@ class TableMapping:
     line: int
     # Changes with everything that can change the rows; a file landed under another hash is landed again.
     mapping_hash: str
+
+    @property
+    def company_segments(self) -> tuple[str, ...]:
+        """The names of the segment types of its own that it fills, in alphabetical order."""
+        if not self.table.has_company_segments:
+            return ()
+        own = (name for name in self.columns if name.startswith(SEGMENT_PREFIX))
+        return tuple(sorted(name.removeprefix(SEGMENT_PREFIX) for name in own))
 
 
 @dataclass(frozen=True)
@@ -229,6 +247,11 @@ def _adapter(root: Node, path: Path, settings: Settings) -> Adapter:
         mappings += [_mapping(TABLES[name], item, adapter) for item in node.items()]
     if not mappings:
         raise entries["tables"].error("names no table.")
+    own = sorted({name for mapping in mappings for name in mapping.company_segments})
+    if own:
+        variables[COMPANY_SEGMENTS] = ",".join(own)
+    if "crossed_segments" in variables:
+        _require_known_pairs(entries["vars"].entries()["crossed_segments"], (*SEGMENT_TYPES, *own))
     return Adapter(**{**adapter.__dict__, "mappings": tuple(mappings)})
 
 
@@ -265,6 +288,19 @@ def _own_rules(node: Node, adapter: Path, settings: Settings) -> tuple[OwnRules,
     if not folder.is_dir():
         raise node.error(f"there is no folder {folder}; it is relative to the adapter.")
     return read_own_rules(folder, settings.project_root)
+
+
+def _require_known_pairs(node: Node, known: tuple[str, ...]) -> None:
+    """ConfigurationError for a pair of segment types that is not written `plan x country`, or not known."""
+    for item in node.items():
+        if item.node.value == []:
+            continue
+        pair = item.text().split(" x ")
+        if len(pair) != 2 or pair[0] == pair[1]:
+            raise item.error(f"{item.text()!r} is no pair: write two segment types as `plan x country`.")
+        for name in pair:
+            if name not in known:
+                raise item.error(f"unknown segment type {name!r}{nearest(name, known)}")
 
 
 def _share(node: Node) -> float:
@@ -339,6 +375,10 @@ def _variables(node: Node, declared: dict[str, Any]) -> dict[str, str]:
         return {}
     result = {}
     for name, value in node.entries(declared, "var").items():
+        if name == COMPANY_SEGMENTS:
+            raise value.error(
+                f"is told by the columns `{SEGMENT_PREFIX}<name>` of customers; it is not set by itself."
+            )
         result[name] = _variable(name, value, declared[name])
     return result
 
@@ -380,7 +420,8 @@ def _mapping(table: Table, node: Node, adapter: Adapter) -> TableMapping:
     columns: dict[str, Sql] = {}
     where = query = None
     if "columns" in entries:
-        for name, column in entries["columns"].entries(table.column_names, "column").items():
+        known = (*table.column_names, *_segment_columns(table, entries["columns"]))
+        for name, column in entries["columns"].entries(known, "column").items():
             columns[name] = column.sql("select ({})")
         missing = [name for name in table.required_columns if name not in columns]
         if missing:
@@ -403,6 +444,26 @@ def _mapping(table: Table, node: Node, adapter: Adapter) -> TableMapping:
         node.line,
         _mapping_hash(table, source, joins, columns, where, query, adapter),
     )
+
+
+def _segment_columns(table: Table, node: Node) -> list[str]:
+    """The columns `segment_<name>` of a mapping; ConfigurationError for a name that is no segment type."""
+    if not table.has_company_segments:
+        return []
+    found = []
+    for column, member in node.entries().items():
+        if not column.startswith(SEGMENT_PREFIX):
+            continue
+        name = column.removeprefix(SEGMENT_PREFIX)
+        if name in RESERVED_SEGMENT_TYPES:
+            raise member.error(f"{name!r} is a segment type that every company has; take another name.")
+        if not re.fullmatch(SEGMENT_NAME, name):
+            raise member.error(
+                f"{name!r} names no segment type: small letters, digits and _, at most 30, as in "
+                "segment_industry."
+            )
+        found.append(column)
+    return found
 
 
 def _mapping_hash(

@@ -7,7 +7,13 @@ from datetime import date
 
 import duckdb
 
-from scripts.contract.raw_tables import Table, stored_name
+from scripts.contract.raw_tables import (
+    COMPANY_SEGMENTS,
+    MOST_SEGMENT_VALUES,
+    SEGMENT_PREFIX,
+    Table,
+    stored_name,
+)
 from scripts.core.errors import LandingError
 from scripts.core.progress import LOGGER
 from scripts.core.sql import identifier, literal
@@ -64,6 +70,8 @@ def check_units(
         new_marks |= _check_table(connection, rows, salt, marks | new_marks)
         _name_cells(connection, [one for one in units if one.table is table])
         _require_few_rejects(connection, adapter, table)
+        if table.has_company_segments and COMPANY_SEGMENTS in adapter.variables:
+            _require_few_segments(connection, adapter, table)
     return new_marks
 
 
@@ -162,6 +170,45 @@ def _name_cells(connection: duckdb.DuckDBPyConnection, units: Sequence[MappedUni
                     """,
                     [f"(^|; ){name} ", name, one.unit.number],
                 )
+
+
+def _require_few_segments(connection: duckdb.DuckDBPyConnection, adapter: Adapter, table: Table) -> None:
+    """LandingError if a column `segment_<name>` has more values than a segment type may have.
+
+    The values are not shown: what has so many may well be names.
+    """
+    names = Names(table)
+    texts = f"select {COMPANY_SEGMENTS} from {names.stored}"
+    is_there = connection.execute(
+        "select 1 from information_schema.columns "
+        "where table_schema = 'raw' and table_name = ? and column_name = ?",
+        [table.name, COMPANY_SEGMENTS],
+    ).fetchone()
+    if is_there:
+        # Of the files that come again, only what they say now.
+        texts += f"""
+            union all
+            select {COMPANY_SEGMENTS} from raw.{identifier(table.name)}
+            where _source_file not in (
+                select source_file from landing_files where table_name = {literal(table.name)}
+            )"""
+    found = connection.execute(f"""
+        select split_part(part, '=', 1) as name, count(distinct part) as members
+        from (
+            select unnest(string_split({COMPANY_SEGMENTS}, '|')) as part
+            from (select distinct {COMPANY_SEGMENTS} from ({texts}) as texts) as texts
+        ) as parts
+        group by name
+        having members > {MOST_SEGMENT_VALUES}
+        order by name
+    """).fetchall()
+    if found:
+        name, members = found[0]
+        raise LandingError(
+            f"{adapter.path}: {table.name}.{SEGMENT_PREFIX}{name}: has {members:,} different values; a "
+            f"segment has at most {MOST_SEGMENT_VALUES}, or it divides nobody. Nothing was changed. Name a "
+            "column of few values, or sort them into few groups in its SQL (case … end)."
+        )
 
 
 def _require_few_rejects(connection: duckdb.DuckDBPyConnection, adapter: Adapter, table: Table) -> None:

@@ -80,6 +80,23 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         columns = [f"{identifier(stored_name(column))} {column.kind.value}" for column in table.columns]
         columns += [f"{name} {sql_type}" for name, sql_type in LANDING_COLUMNS.items()]
         run(f"create table if not exists raw.{identifier(table.name)} ({', '.join(columns)})")
+    _add_new_columns(connection)
+
+
+def _add_new_columns(connection: duckdb.DuckDBPyConnection) -> None:
+    """Columns that the contract has got since the warehouse was made; its files are landed again anyway."""
+    there = set(
+        connection.execute(
+            "select table_name, column_name from information_schema.columns where table_schema = 'raw'"
+        ).fetchall()
+    )
+    for table in TABLES.values():
+        for column in table.columns:
+            if (table.name, stored_name(column)) not in there:
+                connection.execute(
+                    f"alter table raw.{identifier(table.name)} "
+                    f"add column {identifier(stored_name(column))} {column.kind.value}"
+                )
 
 
 def write_ledger(

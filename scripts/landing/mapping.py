@@ -13,15 +13,16 @@ from typing import Any
 
 import duckdb
 
+from scripts.contract.raw_tables import COMPANY_SEGMENTS, SEGMENT_PREFIX
 from scripts.core.errors import ConfigurationError, LandingError
-from scripts.core.sql import error_line, identifier
-from scripts.core.text import nearest
+from scripts.core.sql import error_line, identifier, literal
+from scripts.core.text import BLANKS, nearest
 from scripts.landing.adapters import Postgres, TableMapping
 from scripts.landing.formats.workspace import SOURCE_ROW, LoadedInput
 from scripts.landing.row_rules import passed_type
 from scripts.landing.sandbox import Sandbox
 from scripts.landing.yaml_nodes import Sql
-from scripts.personal_data.patterns import without_addresses
+from scripts.personal_data.patterns import EMAIL_PATTERN, without_addresses
 
 # A mapping that gives more rows than the first, and than the second for each row it reads, has no end.
 _MANY_ROWS = 1_000_000
@@ -189,7 +190,25 @@ class _Run:
                 f"{self.adapter_file}:{self.mapping.line}: {self.mapping.table.name}: an expression of "
                 "`columns:` gives more than one value; write one expression per column."
             )
-        return f"select {outer} from ({numbered}) as numbered", names
+        return self._with_segments(f"select {outer} from ({numbered}) as numbered", names)
+
+    def _with_segments(self, select: str, names: list[str]) -> tuple[str, list[str]]:
+        """The same with the company's own segments in one text, in the place of a column for each."""
+        own = self.mapping.company_segments
+        if not own:
+            return select, names
+        kinds = dict(self._describe(select))
+        parts = []
+        for name in own:
+            column = SEGMENT_PREFIX + name
+            text = f"nullif(trim({self._value(column, kinds[column], None)}, {literal(BLANKS)}), '')"
+            text = f"regexp_replace({text}, {literal(EMAIL_PATTERN)}, '[e-mail]', 'g')"
+            # Without a value nothing is concatenated.
+            parts.append(f"{literal(name + '=')} || replace(replace({text}, '~', '~0'), '|', '~1')")
+        kept = [name for name in names if not name.startswith(SEGMENT_PREFIX)]
+        columns = ", ".join(identifier(name) for name in kept)
+        composed = f"nullif(concat_ws('|', {', '.join(parts)}), '') as {COMPANY_SEGMENTS}"
+        return f"select {columns}, {composed} from ({select}) as separate", [*kept, COMPANY_SEGMENTS]
 
     def _where(self) -> str:
         return f"\nwhere ({self.mapping.where.text}\n)" if self.mapping.where else ""
@@ -202,6 +221,11 @@ class _Run:
         where = f"{self.adapter_file}:{query.line}: {table.name}.query"
         known = (*table.column_names, SOURCE_ROW)
         for name in names:
+            if table.has_company_segments and name.startswith(SEGMENT_PREFIX):
+                raise ConfigurationError(
+                    f"{where}: gives {name!r}: segments of your own need `columns:`, which names them "
+                    "before it runs."
+                )
             if name not in known:
                 raise ConfigurationError(f"{where}: gives the unknown column {name!r}{nearest(name, known)}")
             if names.count(name) > 1:

@@ -243,6 +243,8 @@ def _assign(table: Table, profiles: list[Profile], folded: set[str], is_named: b
     """
     scored = []
     for place, column in enumerate(table.columns):
+        if column.is_composed:
+            continue
         for position, profile in enumerate(profiles):
             score = _score(table, column, profile, profiles, folded, is_named)
             if score >= THRESHOLD:

@@ -249,7 +249,7 @@ def _label(one: Guess) -> str:
 
 
 def _matched(one: Guess) -> str:
-    return f"{len(one.matches) + len(one.derived)} of {len(one.table.columns)}"
+    return f"{len(one.matches) + len(one.derived)} of {len(one.table.column_names)}"
 
 
 def _confidence(one: Guess) -> str:

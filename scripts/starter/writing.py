@@ -366,6 +366,8 @@ class _Entry:
 def _entries(guess: Guess, look: list[str]) -> list[_Entry]:
     entries = []
     for column in guess.table.columns:
+        if column.is_composed:
+            continue
         profile = guess.profile(column.name)
         if profile is not None:
             made = expression(guess.table.name, column, profile)

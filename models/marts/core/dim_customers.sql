@@ -166,6 +166,7 @@ final as (
         cast(customer_id as {{ dbt.type_string() }}) as customer_id,
         cast(country as {{ dbt.type_string() }}) as country,
         cast(acquisition_channel as {{ dbt.type_string() }}) as acquisition_channel,
+        cast(company_segments as {{ dbt.type_string() }}) as company_segments,
         cast(referred_by_customer_id as {{ dbt.type_string() }}) as referred_by_customer_id,
         cast(first_plan as {{ dbt.type_string() }}) as first_plan,
         -- Specific before general.

@@ -3,6 +3,11 @@
 -- changes plans is counted where they came from; closing amounts are those of the same customers. For single
 -- customers see fct_subscription_movements.
 
+{%- set movement_columns = [
+    'customer_id', 'month', 'movement', 'opening_mrr', 'new_mrr', 'reactivation_mrr', 'expansion_mrr',
+    'contraction_mrr', 'churn_mrr', 'closing_mrr',
+] %}
+
 with movements as (
     select * from {{ ref('fct_subscription_movements') }}
 ),
@@ -14,7 +19,13 @@ months as (
 segments as (
     select *
     from {{ ref('int_customer_segments') }}
-    where segment_type not in ('plan', 'billing_interval')
+    where not {{ is_held_segment_type('segment_type') }}
+),
+
+{{ crossed_with_held() }},
+
+held as (
+    {{ held_segments('movements', movement_columns) }}
 ),
 
 segment_values as (
@@ -26,21 +37,16 @@ segment_values as (
     union
 
     select distinct
-        'plan' as segment_type,
-        coalesce(plan, 'unknown') as segment_value
-    from movements
-
-    union
-
-    select distinct
-        'billing_interval' as segment_type,
-        coalesce(billing_interval, 'unknown') as segment_value
-    from movements
+        segment_type,
+        segment_value
+    from held
 ),
 
 segmented as (
     select
-        movements.*,
+        {%- for column in movement_columns %}
+            movements.{{ column }},
+        {%- endfor %}
         segments.segment_type,
         segments.segment_value
     from movements
@@ -48,19 +54,7 @@ segmented as (
 
     union all
 
-    select
-        movements.*,
-        'plan' as segment_type,
-        coalesce(movements.plan, 'unknown') as segment_value
-    from movements
-
-    union all
-
-    select
-        movements.*,
-        'billing_interval' as segment_type,
-        coalesce(movements.billing_interval, 'unknown') as segment_value
-    from movements
+    select * from held
 ),
 
 totals as (

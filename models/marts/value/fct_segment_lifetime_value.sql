@@ -18,7 +18,7 @@ customer_months as (
 segment_groups as (
     select *
     from {{ ref('int_segment_groups') }}
-    where segment_type not in ('plan', 'billing_interval')
+    where not {{ is_held_segment_type('segment_type') }}
 ),
 
 segment_values as (

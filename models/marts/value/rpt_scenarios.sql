@@ -26,8 +26,10 @@ spells as (
 customer_segments as (
     select *
     from {{ ref('int_customer_segments') }}
-    where segment_type not in ('plan', 'billing_interval')
+    where not {{ is_held_segment_type('segment_type') }}
 ),
+
+{{ crossed_with_held() }},
 
 subscription_months as (
     select * from {{ ref('int_subscription_months') }}
@@ -163,6 +165,16 @@ year_customers as (
     ) = 1
 ),
 
+year_subscribers as (
+    select *
+    from year_customers
+    where basis = 'subscription'
+),
+
+held_year_segments as (
+    {{ held_segments('year_subscribers', ['basis', 'is_kept']) }}
+),
+
 year_segments as (
     select
         year_customers.basis,
@@ -172,18 +184,9 @@ year_segments as (
     from year_customers
     inner join customer_segments on year_customers.customer_id = customer_segments.customer_id
 
-    {%- for segment_type in ['plan', 'billing_interval'] %}
+    union all
 
-        union all
-
-        select
-            basis,
-            is_kept,
-            '{{ segment_type }}' as segment_type,
-            {{ segment_type }} as segment_value
-        from year_customers
-        where basis = 'subscription'
-    {%- endfor %}
+    select * from held_year_segments
 ),
 
 year_rates as (
@@ -205,6 +208,8 @@ rated as (
             when history.history_months < settings.scenario_history_months then 'history too short'
             when history.revenue <= 0 then 'no revenue'
             when year_rates.annual_retention_rate is null then 'no customers a year before'
+            -- More of none is none, and what a model expects cannot be scaled by it.
+            when year_rates.annual_retention_rate = 0 then 'nobody kept through a year'
         end as scenario_reason,
         {{ ratio('(history.starting_customers - history.lost_customers)', 'history.starting_customers') }}
             as observed_retention_rate,
@@ -258,7 +263,21 @@ predictions as (
     where last_plans.closing_mrr > 0
 ),
 
+subscriber_predictions as (
+    select
+        predictions.*,
+        last_plans.plan,
+        last_plans.billing_interval
+    from predictions
+    inner join last_plans on predictions.customer_id = last_plans.customer_id
+    where predictions.basis = 'subscription'
+),
+
 -- Plan and interval are those of the last month, as in the months that the rates come from.
+held_predictions as (
+    {{ held_segments('subscriber_predictions', ['basis', 'predicted_value']) }}
+),
+
 segmented as (
     select
         predictions.basis,
@@ -268,19 +287,9 @@ segmented as (
     from predictions
     inner join customer_segments on predictions.customer_id = customer_segments.customer_id
 
-    {%- for segment_type in ['plan', 'billing_interval'] %}
+    union all
 
-        union all
-
-        select
-            predictions.basis,
-            predictions.predicted_value,
-            '{{ segment_type }}' as segment_type,
-            coalesce(last_plans.{{ segment_type }}, 'unknown') as segment_value
-        from predictions
-        inner join last_plans on predictions.customer_id = last_plans.customer_id
-        where predictions.basis = 'subscription'
-    {%- endfor %}
+    select * from held_predictions
 ),
 
 -- What is not known of one customer is not known of all.

@@ -1,8 +1,12 @@
--- Fails for each customer when the setting `segments` lists a type that int_customer_segments does not know: nobody
--- would miss a misspelt segment in a mart.
+-- Fails for each customer when the setting `segments` or `crossed_segments` names a type that int_customer_segments
+-- does not know: nobody would miss a misspelt segment in a mart.
 
 with settings as (
-    select segments from {{ ref('int_settings') }}
+    select
+        segments,
+        company_segments,
+        crossed_segments
+    from {{ ref('int_settings') }}
 ),
 
 counted as (
@@ -18,7 +22,11 @@ select counted.*
 from counted
 cross join settings
 where
-    counted.segment_types <> case
-        when settings.segments = '' then 0
-        else length(settings.segments) - length(replace(settings.segments, ',', '')) + 1
-    end
+    counted.segment_types <> (
+        {%- for setting in ['segments', 'company_segments', 'crossed_segments'] %}
+            case
+                when settings.{{ setting }} = '' then 0
+                else length(settings.{{ setting }}) - length(replace(settings.{{ setting }}, ',', '')) + 1
+            end{{ ' +' if not loop.last }}
+        {%- endfor %}
+    )

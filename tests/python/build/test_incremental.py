@@ -81,6 +81,68 @@ def test_a_plan_is_in_no_figure_until_its_day_and_then_as_in_a_full_refresh(tmp_
 
 
 @pytest.mark.xdist_group("incremental")
+def test_segments_of_the_company_s_own_come_change_and_go_as_in_a_full_refresh(tmp_path: Path) -> None:
+    """A column of the customers, crossed with another; who bought without being among them has none."""
+    adapter = """
+        vars: {{reporting_currency: EUR, business_timezone: UTC, segments: [country]{crossed}}}
+        tables:
+          customers:
+            files: customers.csv
+            columns: {{customer_id: id, country: land{column}}}
+          orders:
+            files: orders*.csv
+            columns: {{order_id: id, customer_id: customer, ordered_at: placed, gross_amount: amount}}
+          subscriptions:
+            files: subs.csv
+            columns:
+              subscription_id: sub
+              customer_id: who
+              plan: plan
+              billing_interval: "'month'"
+              amount: price
+              started_on: start
+        """
+    without = adapter.format(crossed="", column="")
+    crossed = ", crossed_segments: [country x box, box x plan]"
+    company = Company(tmp_path, without)
+    company.write("customers.csv", "id,land,box\nann,VN,small\nbo,DE,big\n")
+    company.write("subs.csv", "sub,who,plan,price,start\ns1,ann,gold,50,2026-01-05\n")
+    company.orders("1,ann,2026-01-10,10", "2,bo,2026-02-10,10", "3,cy,2026-02-20,10", name="orders-1.csv")
+    warehouse = Warehouse(tmp_path)
+    types = (
+        "select distinct segment_type from marts.{} where segment_type not in ('all', 'country') order by 1"
+    )
+    boxes = """
+        select segment_value, installed_customers from marts.fct_customer_base
+        where segment_type = 'box' and month = '2026-02-01' order by 1"""
+
+    def night(text: str) -> None:
+        company.adapter(text)
+        company.land(datetime(2026, 3, 1, tzinfo=UTC))
+        warehouse.dbt("run")
+        assert not differences(warehouse, full_refresh_of(warehouse, tmp_path / "full"))
+
+    def kinds(sql: str) -> list[str]:
+        return [row[0] for row in warehouse.rows(sql)]
+
+    company.land(datetime(2026, 3, 1, tzinfo=UTC))
+    warehouse.dbt("seed")
+    warehouse.dbt("run")
+    assert kinds(types.format("fct_customer_base")) == []
+    night(adapter.format(crossed=crossed, column=", segment_box: box"))
+    assert warehouse.rows(boxes) == [("big", 1), ("small", 1), ("unknown", 1)]
+    for mart in ("fct_customer_base", "fct_revenue_concentration", "fct_cohort_retention"):
+        assert kinds(types.format(mart)) == ["box", "box x plan", "country x box"], mart
+    pairs = "select distinct segment_value from marts.{} where segment_type = 'box x plan' order by 1"
+    assert kinds(pairs.format("rpt_subscription_retention")) == ["small x gold"]
+    company.write("customers.csv", "id,land,box\nann,VN,big\nbo,DE,big\n")
+    night(adapter.format(crossed=crossed, column=", segment_box: box"))
+    assert warehouse.rows(boxes) == [("big", 2), ("unknown", 1)]
+    night(without)
+    assert kinds(types.format("fct_revenue_concentration")) == []
+
+
+@pytest.mark.xdist_group("incremental")
 def test_of_an_order_delivered_again_the_last_lines_are_left(tmp_path: Path) -> None:
     """Rows are order, line, product: an edited order, one on two pages, one restored by a corrected file."""
     company = Company(

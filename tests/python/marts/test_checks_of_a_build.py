@@ -132,6 +132,17 @@ def _candidates(kind: str) -> list[str]:
 
 FAULTS = [
     (
+        "marts_name_known_segment_types",
+        "fct_survival",
+        "update fct_survival set segment_type = 'county' where segment_type = 'country'",
+    ),
+    (
+        "crossed_segments_are_few",
+        "fct_customer_base",
+        "update fct_customer_base set segment_value = segment_value || month "
+        "where segment_type = 'acquisition_channel x buyer_type'",
+    ),
+    (
         "marts_count_the_same_customers",
         "dim_customers",
         "update dim_customers set is_customer = false where customer_id = "
