@@ -307,7 +307,7 @@ def test_the_starter_reads_workbooks(tmp_path: Path) -> None:
     """A folder with both kinds of files, a workbook with a sheet for each table and a cover."""
     data = tmp_path / "data"
     data.mkdir()
-    orders = [("order_id", "customer_id", "order_date", "total")]
+    orders = [("order_id", "customer_id", "order_date", "total (EUR)")]
     orders += [(str(n), f"C{n % 7}", date(2026, 1, 1 + n % 28), 10.5 + n) for n in range(40)]
     people = [("customer_id", "signed_up_at", "country")]
     people += [(f"C{n}", date(2025, 12, 1 + n), "VN") for n in range(7)]
