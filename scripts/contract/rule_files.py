@@ -17,7 +17,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from pathlib import Path
@@ -47,11 +47,12 @@ class RuleColumn:
 
 @dataclass(frozen=True)
 class RuleFile:
-    """A CSV and what it must hold; `label` is what messages call it."""
+    """A CSV and what it must hold; `label` is what messages call it. Without rows some would tell nothing."""
 
     path: Path
     label: str
     columns: dict[str, RuleColumn] = field(default_factory=dict)
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def read_own_rules(folder: Path, project_root: Path) -> tuple[OwnRules, ...]:
         if path.name.startswith(".") or not path.is_file():
             continue
         if path.stem in known and path.suffix == ".csv":
-            file = RuleFile(path, str(path), known[path.stem].columns)
+            file = replace(known[path.stem], path=path, label=str(path))
             mistakes += find_mistakes(file)
             if not mistakes:
                 found.append(OwnRules(path.stem, path, tuple(_rows_by_name(file))))
@@ -126,6 +127,7 @@ def declared_rules(folder: Path) -> list[RuleFile]:
             folder / f"{seed['name']}.csv",
             f"seeds/{seed['name']}.csv",
             {column.name: column for column in _columns(seed)},
+            bool((seed.get("config", {}).get("meta") or {}).get("may_be_empty")),
         )
         for path in sorted(folder.glob("*.yml"))
         for seed in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("seeds", [])
@@ -158,7 +160,7 @@ def find_mistakes(file: RuleFile) -> Iterator[str]:
     yield from _header_mistakes(file.label, file, *rows[0])
     if {name.strip() for name in header} != set(file.columns) or len(header) != len(file.columns):
         return
-    if len(rows) == 1:
+    if len(rows) == 1 and not file.may_be_empty:
         yield f"{file.label} has no rows: without any rule nothing can be told."
     yield from _row_mistakes(file.label, file, header, rows[1:])
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from scripts.contract.raw_tables import CURRENCIES_WITHOUT_DECIMALS
 from scripts.core.settings import Settings
 from scripts.publication.publications import Publication, current_publication
 
@@ -59,6 +60,40 @@ _HEALTH = """
     order by churn_basis
 """
 
+# Below it a score that beats silence is still hardly better than a coin.
+_TELLING_AUC = 0.55
+
+# The last month that is over.
+_SUBSCRIPTIONS = """
+    select
+        month, closing_mrr, closing_mrr - opening_mrr, closing_customers,
+        new_customers + reactivated_customers, churned_customers,
+        trailing_12_month_gross_revenue_retention_rate, trailing_12_month_net_revenue_retention_rate
+    from marts.rpt_subscription_retention
+    where segment_type = 'all' and is_complete
+    qualify max(closing_customers) over () > 0
+    order by month desc
+    limit 1
+"""
+# Of the year up to that month.
+_REASONS = """
+    select reason, sum(churn_events) as events, sum(sum(churn_events)) over () as all_events
+    from marts.fct_churn_reasons
+    where
+        segment_type = 'all' and basis = 'subscription' and churn_type = 'voluntary' and is_complete
+        and month > cast($1 as date) - interval 12 month
+    group by reason
+    having sum(churn_events) > 0
+    order by reason = 'unknown', events desc, reason
+    limit 3
+"""
+
+_CONTROL_TOTALS = """
+    select month, measure, control_value, warehouse_value, is_agreed, explanation
+    from marts.rpt_control_totals
+    order by is_agreed, month desc, measure
+"""
+
 # The newest first: who reads the summary every night knows the others.
 _NAMES_OF_FINDINGS = """
     select concat(border, '.', table_name, ': ', check_name)
@@ -86,6 +121,24 @@ class OpenFindings:
     new: int
     oldest_since: datetime | None
     names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Subscriptions:
+    """A subscription business in its last complete month; rates of the twelve months to its end, in [0, 1].
+
+    `reasons` are the most frequent stated ones of those months, each with its departures and those of all.
+    """
+
+    month: date
+    mrr: Decimal
+    mrr_change: Decimal
+    subscribers: int
+    gained: int
+    lost: int
+    gross_retention: float | None
+    net_retention: float | None
+    reasons: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,9 +170,11 @@ def summarize(settings: Settings) -> str:
     currency = publication.manifest["reporting_currency"]
     figures = [
         *format_headlines(read_headlines(publication), currency, format_last_event(publication.manifest)),
+        *format_subscriptions(read_subscriptions(publication), currency),
         *format_health(read_health_skill(publication)),
         *format_later(publication.manifest),
         *format_own_rules(publication.manifest),
+        *format_control_totals(read_control_totals(publication)),
         *format_rejects(publication.manifest),
         *format_findings(read_open_findings(publication)),
     ]
@@ -177,13 +232,14 @@ def format_headlines(figures: Headlines, currency: str, last_event: str = "") ->
     lines = [
         ("As of", figures.as_of_date.isoformat() + last_event),
         ("Customers", f"{figures.customers:,}, of whom {figures.active_customers:,} active"),
-        ("Orders", f"{figures.customer_orders + figures.guest_orders:,}"),
-        ("Net revenue", f"{revenue:,.2f} {currency}"),
     ]
+    if figures.customer_orders or figures.guest_orders:
+        lines.append(("Orders", f"{figures.customer_orders + figures.guest_orders:,}"))
+    lines.append(("Net revenue", _money(revenue, currency)))
     if figures.guest_orders or figures.guest_revenue:
         share = f" ({_percent(figures.guest_revenue / revenue)})" if revenue > 0 else ""
         orders = f"{figures.guest_orders:,} order{'' if figures.guest_orders == 1 else 's'}"
-        lines.append(("  of guests", f"{figures.guest_revenue:,.2f} {currency}{share} in {orders}"))
+        lines.append(("  of guests", f"{_money(figures.guest_revenue, currency)}{share} in {orders}"))
     if figures.retention_month is None:
         lines.append(("Retention rate", "no complete month with a full window before it yet"))
     else:
@@ -200,10 +256,73 @@ def format_headlines(figures: Headlines, currency: str, last_event: str = "") ->
         expected = "no model has stood its test, see fct_clv_models"
     else:
         expected = (
-            f"{figures.predicted_value:,.2f} {currency} from {figures.predicted_customers:,} customers; of "
+            f"{_money(figures.predicted_value, currency)} from {figures.predicted_customers:,} customers; of "
             f"{figures.known_customers - figures.predicted_customers:,} nothing is said"
         )
     lines.append(("Expected in a year", expected))
+    return lines
+
+
+def read_subscriptions(publication: Publication) -> Subscriptions | None:
+    """Query the published file; None for a company without subscriptions, or without a month that is over."""
+    if not publication.rows.get("rpt_subscription_retention"):
+        return None
+    with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
+        try:
+            row = _one(connection, _SUBSCRIPTIONS)
+        except duckdb.BinderException:
+            # A publication of an older version has no rates of twelve months.
+            return None
+        if row is None:
+            return None
+        reasons = connection.execute(_REASONS, [row[0]]).fetchall()
+    return Subscriptions(*row, tuple((reason, int(events), int(of)) for reason, events, of in reasons))
+
+
+def format_subscriptions(figures: Subscriptions | None, currency: str) -> list[tuple[str, str]]:
+    """MRR, subscribers, how much of the MRR stays, and why they leave."""
+    if figures is None:
+        return []
+    change = ("+" if figures.mrr_change >= 0 else "") + _money(figures.mrr_change, currency)
+    lines = [
+        (f"MRR, {figures.month:%Y-%m}", f"{_money(figures.mrr, currency)}, {change} in the month"),
+        (
+            "Subscribers",
+            f"{figures.subscribers:,}; {figures.gained:,} came, {figures.lost:,} left in the month",
+        ),
+    ]
+    if figures.gross_retention is not None and figures.net_retention is not None:
+        kept = f"{_percent(figures.gross_retention)} gross, {_percent(figures.net_retention)} net"
+        lines.append(("MRR kept in a year", kept))
+    if figures.reasons:
+        told = ", ".join(f"{reason} {events:,}" for reason, events, _ in figures.reasons)
+        lines.append(("Why they left", f"{told} of {figures.reasons[0][2]:,} in a year"))
+    return lines
+
+
+def read_control_totals(publication: Publication) -> list[tuple[Any, ...]]:
+    """Month, measure, the owner's value, ours, whether they agree, and why not; from the published file."""
+    if not publication.rows.get("rpt_control_totals"):
+        return []
+    with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
+        return connection.execute(_CONTROL_TOTALS).fetchall()
+
+
+def format_control_totals(totals: list[tuple[Any, ...]]) -> list[tuple[str, str]]:
+    """How many of the owner's own figures agree, and the latest that do not.
+
+    >>> row = (date(2026, 5, 1), "orders", Decimal(7), Decimal(6), False, "unexplained")
+    >>> format_control_totals([row])[1]
+    ('', '2026-05 orders: 7 there, 6 here; unexplained')
+    """
+    if not totals:
+        return []
+    agreed = sum(is_agreed for *_, is_agreed, _ in totals)
+    lines = [("Control totals", f"{agreed:,} of {len(totals):,} agree, see rpt_control_totals")]
+    for month, measure, there, here, is_agreed, explanation in totals[:3]:
+        if not is_agreed:
+            ours = "unknown" if here is None else _plain(here)
+            lines.append(("", f"{month:%Y-%m} {measure}: {_plain(there)} there, {ours} here; {explanation}"))
     return lines
 
 
@@ -220,7 +339,8 @@ def format_health(skills: list[tuple[str, float, float]]) -> list[tuple[str, str
     names = {"orders": "shoppers", "subscription": "subscribers"}
     lines = []
     for basis, score, silence in skills:
-        told = f"tells who leaves: AUC {score:.2f}, silence alone {silence:.2f}"
+        verb = "tells" if score >= _TELLING_AUC else "hardly tells"
+        told = f"{verb} who leaves: AUC {score:.2f}, silence alone {silence:.2f}"
         if score <= silence:
             told = f"no better than silence at telling who leaves: AUC {score:.2f} against {silence:.2f}"
         lines.append((f"Health of {names[basis]}", told))
@@ -316,6 +436,21 @@ def query_command(settings: Settings) -> str:
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
     return connection.execute(query).fetchone()
+
+
+def _money(value: Decimal, currency: str) -> str:
+    """An amount with the decimals that the currency has.
+
+    >>> _money(Decimal(1250000), "VND"), _money(Decimal("9.5"), "EUR")
+    ('1,250,000 VND', '9.50 EUR')
+    """
+    decimals = 0 if currency in CURRENCIES_WITHOUT_DECIMALS else 2
+    return f"{value:,.{decimals}f} {currency}"
+
+
+def _plain(value: Decimal) -> str:
+    """A figure with cents only where it has some."""
+    return f"{value:,.0f}" if value == value.to_integral_value() else f"{value:,.2f}"
 
 
 def _percent(share: Any) -> str:

@@ -13,17 +13,21 @@ import duckdb
 import pytest
 
 from scripts.core.settings import Settings
-from scripts.publication.publications import current_publication, publish
+from scripts.publication.publications import Publication, current_publication, publish
 from scripts.publication.summary import (
     Headlines,
     OpenFindings,
+    format_control_totals,
     format_findings,
     format_headlines,
     format_health,
     format_rejects,
+    format_subscriptions,
     query_command,
+    read_control_totals,
     read_headlines,
     read_open_findings,
+    read_subscriptions,
     summarize,
 )
 from tests.python.small_warehouse import make_warehouse
@@ -177,3 +181,72 @@ def test_command_is_short_in_the_project(settings: Settings, monkeypatch: pytest
     python = Path(shlex.split(query_command(settings))[0])
     monkeypatch.chdir(python.parent.parent.parent if python.is_absolute() else Path.cwd())
     assert shlex.split(query_command(settings))[0].count("/") == 2
+
+
+def with_marts(settings: Settings, sql: str) -> Publication:
+    """A publication that has these marts too."""
+    with duckdb.connect(str(settings.build_database)) as connection:
+        connection.execute(sql)
+    return publish(settings, f"{RUN}-2")
+
+
+RETENTION = """
+    create table marts.rpt_subscription_retention as
+    from (values
+        (date '2026-01-01', 'all', 100, 90.5, 10, 9, 1, 0, 2, 0.8, 0.9, true),
+        (date '2026-02-01', 'all', 90.5, 120, 9, 12, 3, 1, 1, 0.75, 1.1, true),
+        (date '2026-02-01', 'plan', 1, 2, 3, 4, 5, 6, 7, 0.1, 0.1, true),
+        (date '2026-03-01', 'all', 120, 0, 12, 0, 0, 0, 0, 0.1, 0.1, false)
+    ) as t (
+        month, segment_type, opening_mrr, closing_mrr, opening_customers, closing_customers, new_customers,
+        reactivated_customers, churned_customers, trailing_12_month_gross_revenue_retention_rate,
+        trailing_12_month_net_revenue_retention_rate, is_complete
+    );
+    create table marts.fct_churn_reasons as
+    from (values
+        (date '2026-02-01', 'all', 'subscription', 'voluntary', 'unknown', 9, true),
+        (date '2026-02-01', 'all', 'subscription', 'voluntary', 'price', 2, true),
+        (date '2025-03-01', 'all', 'subscription', 'voluntary', 'price', 1, true),
+        (date '2025-02-01', 'all', 'subscription', 'voluntary', 'price', 50, true),
+        (date '2026-02-01', 'all', 'subscription', 'involuntary', 'payment', 50, true),
+        (date '2026-02-01', 'all', 'orders', 'voluntary', 'price', 50, true),
+        (date '2026-02-01', 'plan', 'subscription', 'voluntary', 'price', 50, true)
+    ) as t (month, segment_type, basis, churn_type, reason, churn_events, is_complete)
+"""
+
+
+def test_a_subscription_company_sees_its_mrr_and_why_they_leave(settings: Settings) -> None:
+    """Of the last month that is over, all customers, and of the year up to it."""
+    publication = with_marts(settings, RETENTION)
+    assert format_subscriptions(read_subscriptions(publication), "EUR") == [
+        ("MRR, 2026-02", "120.00 EUR, +29.50 EUR in the month"),
+        ("Subscribers", "12; 4 came, 1 left in the month"),
+        ("MRR kept in a year", "75.0 % gross, 110.0 % net"),
+        ("Why they left", "price 3, unknown 9 of 12 in a year"),
+    ]
+
+
+def test_a_company_that_never_had_a_subscriber_has_no_mrr(settings: Settings) -> None:
+    nobody = "; update marts.rpt_subscription_retention set closing_customers = 0"
+    assert read_subscriptions(with_marts(settings, RETENTION + nobody)) is None
+    assert format_subscriptions(None, "EUR") == []
+
+
+def test_control_totals_that_do_not_agree_come_first(settings: Settings) -> None:
+    publication = with_marts(
+        settings,
+        """
+        create table marts.rpt_control_totals as
+        from (values
+            (date '2026-02-01', 'orders', 7.0000, 7.0000, true, null),
+            (date '2026-01-01', 'mrr', 70.5000, 71.0000, false, 'unexplained'),
+            (date '2026-02-01', 'customers', 5.0000, null, false, 'no data of this month here')
+        ) as t (month, measure, control_value, warehouse_value, is_agreed, explanation)
+        """,
+    )
+    assert format_control_totals(read_control_totals(publication)) == [
+        ("Control totals", "1 of 3 agree, see rpt_control_totals"),
+        ("", "2026-02 customers: 5 there, unknown here; no data of this month here"),
+        ("", "2026-01 mrr: 70.50 there, 71 here; unexplained"),
+    ]
+    assert format_control_totals([]) == []
