@@ -10,8 +10,8 @@
     'known': 'orders.is_counted and not orders.is_guest',
     'known_booked': 'orders.is_booked and not orders.is_guest',
 } -%}
-{%- set refunded, cancelled, guests = 'fully refunded orders count there', 'cancelled orders count there', 'guests do not count there' -%}
-{%- set no_refunded = 'fully refunded orders do not count there' -%}
+{%- set refunded, no_refunded = 'fully refunded orders count there', 'fully refunded orders do not count there' -%}
+{%- set cancelled, guests = 'cancelled orders count there', 'guests do not count there' -%}
 {%- set discounts, refunds_off = 'discounts are taken off there', 'refunds are taken off there' -%}
 {%- set by_order, not_off = 'refunds stand on the day of their order there', 'refunds are not taken off there' -%}
 {#- Measure, expression over a month of orders, and how it differs from ours. -#}
