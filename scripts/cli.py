@@ -31,6 +31,7 @@ COMMANDS = {
     "forget": "scripts.forget.forget",
     "demo-data": "scripts.demo.demo_data",
     "new-source": "scripts.starter.new_source",
+    "doctor": "scripts.doctor",
     "benchmark": "scripts.benchmark.command",
 }
 

@@ -97,12 +97,12 @@ def _take(settings: Settings) -> int:
         return descriptor
     os.close(descriptor)
     raise LockedError(
-        f"The warehouse {settings.warehouse} is in use: {_describe_holder(settings)} "
+        f"The warehouse {settings.warehouse} is in use: {describe_holder(settings)} "
         "holds the lock. Wait until it has ended, or stop it: the lock ends with it."
     )
 
 
-def _describe_holder(settings: Settings) -> str:
+def describe_holder(settings: Settings) -> str:
     """Whom to wait for. The holder on record may be dead, and dbt, which it started, live on."""
     holder = _read_holder(settings)
     if holder is None:

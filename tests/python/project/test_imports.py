@@ -14,7 +14,7 @@ from scripts.publication.fingerprint import NOT_FINGERPRINTED, fingerprinted_fil
 LAYERS = (
     *("core", "contract", "personal_data", "prediction"),
     *("landing", "build", "publication", "validation"),
-    *("forget", "starter", "demo", "benchmark", "nightly", "cli", "__main__"),
+    *("forget", "starter", "demo", "benchmark", "doctor", "nightly", "cli", "__main__"),
 )
 
 ROOT = PROJECT_ROOT / "scripts"
