@@ -39,7 +39,7 @@
 {% macro duckdb__persist_docs(relation, model, for_relation, for_columns) -%}
     {%- set comments = [] -%}
     {%- if for_relation and config.persist_relation_docs() and model.description -%}
-        {%- do comments.append(duckdb__alter_relation_comment(relation, model.description)) -%}
+        {%- do comments.append(duckdb__alter_relation_comment(relation, told_description(model))) -%}
     {%- endif -%}
     {%- if for_columns and config.persist_column_docs() -%}
         {%- for column in model.columns.values() -%}

@@ -11,9 +11,8 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from scripts.core.errors import ConfigurationError
+from scripts.core.yaml_files import read_yaml
 
 
 class Personal(StrEnum):
@@ -50,7 +49,7 @@ def declared_in_marts(project_root: Path) -> Declared:
     """What the marts' YAML declares; ConfigurationError if a column says what is no `Personal`."""
     declared: dict[str, dict[str, Personal]] = {}
     for file in sorted((project_root / "models" / "marts").rglob("*.yml")):
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        content = read_yaml(file)
         for model in content.get("models", ()):
             columns = declared.setdefault(model["name"], {})
             for column in model.get("columns", ()):

@@ -23,10 +23,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scripts.core.errors import ConfigurationError
 from scripts.core.text import nearest
+from scripts.core.yaml_files import read_yaml
 
 # How many mistakes a message lists.
 LISTED_MISTAKES = 10
@@ -130,7 +129,7 @@ def declared_rules(folder: Path) -> list[RuleFile]:
             bool((seed.get("config", {}).get("meta") or {}).get("may_be_empty")),
         )
         for path in sorted(folder.glob("*.yml"))
-        for seed in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("seeds", [])
+        for seed in read_yaml(path).get("seeds", [])
     ]
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
 from scripts.core.settings import Settings
+from scripts.core.yaml_files import read_yaml
 
 
 def project_variables(settings: Settings) -> dict[str, Any]:
     """The dbt vars the project declares, with their defaults."""
-    declared = yaml.safe_load((settings.project_root / "dbt_project.yml").read_text(encoding="utf-8"))
-    return declared.get("vars") or {}
+    return read_yaml(settings.project_root / "dbt_project.yml").get("vars") or {}

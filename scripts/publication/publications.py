@@ -35,6 +35,8 @@ from scripts.core.settings import Settings
 from scripts.core.sql import identifier, literal
 
 # Files of this version open in every DuckDB client since 1.0, which most BI tools' drivers are behind.
+# The views for people; their SQL is that of models/simple.
+SIMPLE_SCHEMA = "simple"
 STORAGE_VERSION = "v1.0.0"
 
 # How many publications are kept besides the current one.
@@ -253,8 +255,37 @@ def _copy_marts(
         _copy(connection, mart)
         if not (former and _carry_over(mart, former, parquet)):
             _write_parquet(connection, mart, parquet)
+    _copy_views(connection)
     connection.execute("detach target")
     return marts
+
+
+def _copy_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """The views for people, which name the marts without the database, with their descriptions."""
+    in_schema = f"database_name = 'build' and schema_name = {literal(SIMPLE_SCHEMA)}"
+    views = connection.execute(
+        f"select view_name, sql, comment from duckdb_views() where {in_schema} order by view_name"
+    ).fetchall()
+    if not views:
+        # Built by an older version.
+        return
+    connection.execute(f"create schema target.{SIMPLE_SCHEMA}")
+    connection.execute("use target")
+    try:
+        for name, sql, comment in views:
+            connection.execute(sql)
+            view = f"{SIMPLE_SCHEMA}.{identifier(name)}"
+            if comment is not None:
+                connection.execute(f"comment on view {view} is {literal(comment)}")
+            columns = connection.execute(
+                f"select column_name, comment from duckdb_columns() where {in_schema} "
+                "and table_name = ? and comment is not null",
+                [name],
+            ).fetchall()
+            for column, told in columns:
+                connection.execute(f"comment on column {view}.{identifier(column)} is {literal(told)}")
+    finally:
+        connection.execute("use memory")
 
 
 def _describe(work: Path, marts: list[_Mart]) -> dict[str, Any]:

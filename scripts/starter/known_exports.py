@@ -20,11 +20,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scripts.contract.raw_tables import TABLES
 from scripts.core.sql import identifier
 from scripts.core.text import composed
+from scripts.core.yaml_files import read_yaml
 from scripts.starter.expressions import amount_sql, expression
 from scripts.starter.profiling import Numbers, Profile
 from scripts.starter.scanning import FileGroup
@@ -127,7 +126,7 @@ def known_exports() -> tuple[KnownExport, ...]:
     """All of them, by file and in its order: of two that give one table the earlier is taken."""
     found = []
     for path in sorted(_FOLDER.glob("*.yml")):
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
         for name, entry in content["exports"].items():
             lists = {key: tuple(entry.pop(key, ())) for key in ("headers", "optional", "unverified", "notes")}
             found.append(
