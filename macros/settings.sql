@@ -52,6 +52,7 @@
         'nps_minimum_votes': dbt.type_bigint(),
         'affinity_minimum_support': type_ratio(),
         'affinity_minimum_customers': dbt.type_bigint(),
+        'comparison_minimum_customers': dbt.type_bigint(),
         'clv_segment': dbt.type_string(),
         'clv_minimum_customers': dbt.type_bigint(),
         'clv_segment_minimum_customers': dbt.type_bigint(),

@@ -132,6 +132,17 @@ def _candidates(kind: str) -> list[str]:
 
 FAULTS = [
     (
+        "categories_sum_to_products",
+        "rpt_products",
+        "update rpt_products set net_revenue = net_revenue + 1 where product_id = 'P001'",
+    ),
+    (
+        "nobody_is_offered_what_they_bought",
+        "rpt_cross_sell_candidates",
+        "insert into rpt_cross_sell_candidates (level, customer_id, item_id) "
+        "select level, customer_id, item_id from intermediate.int_item_purchases limit 1",
+    ),
+    (
         "marts_name_known_segment_types",
         "fct_survival",
         "update fct_survival set segment_type = 'county' where segment_type = 'country'",
