@@ -132,6 +132,16 @@ def _candidates(kind: str) -> list[str]:
 
 FAULTS = [
     (
+        "annual_conversions_sum",
+        "rpt_annual_conversion",
+        "update rpt_annual_conversion set all_customers = all_customers + 1 where segment_type = 'all'",
+    ),
+    (
+        "annual_conversions_sum",
+        "rpt_annual_conversion",
+        "update rpt_annual_conversion set converted_customers = 1 where months_on_monthly = 1",
+    ),
+    (
         "categories_sum_to_products",
         "rpt_products",
         "update rpt_products set net_revenue = net_revenue + 1 where product_id = 'P001'",
