@@ -35,6 +35,8 @@
         'exchange_rate_max_age_days': dbt.type_bigint(),
         'active_window_days': dbt.type_bigint(),
         'onboarding_days': dbt.type_bigint(),
+        'activation_use_days': dbt.type_bigint(),
+        'activation_days': dbt.type_bigint(),
         'loyalty_tier_months': dbt.type_bigint(),
         'scenario_history_months': dbt.type_bigint(),
         'departure_days': dbt.type_bigint(),
