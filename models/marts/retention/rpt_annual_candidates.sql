@@ -84,6 +84,18 @@ judged as (
     from segments
 ),
 
+of_all as (
+    select
+        {%- for column in [
+            'segment_type', 'all_customers', 'all_converted_customers', 'median_months_to_conversion', 'months_before',
+            'converted_before', 'months_since', 'converted_since', 'rate_before', 'rate_since', 'rate_of_both',
+        ] %}
+            max({{ column }}) as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from judged
+    where segment_type = 'all'
+),
+
 -- Several contracts by the month are asked about together.
 paying as (
     select
@@ -121,8 +133,8 @@ candidates as (
     inner join paying on conversions.customer_id = paying.customer_id and paying.plans = 1
     inner join annual_prices on paying.plan = annual_prices.plan
     cross join settings
+    cross join of_all
     left join judged as of_plan on of_plan.segment_type = 'plan' and paying.plan = of_plan.segment_value
-    left join judged as of_all on of_all.segment_type = 'all'
 ),
 
 final as (

@@ -132,6 +132,11 @@ def _candidates(kind: str) -> list[str]:
 
 FAULTS = [
     (
+        "cohort_margin_is_customer_margin",
+        "fct_cohort_lifetime_value",
+        "update fct_cohort_lifetime_value set gross_margin = 1",
+    ),
+    (
         "annual_conversions_sum",
         "rpt_annual_conversion",
         "update rpt_annual_conversion set all_customers = all_customers + 1 where segment_type = 'all'",
