@@ -30,6 +30,17 @@
     )
 {%- endmacro %}
 
+{#- Whole months from `started_on` to `ended_on`: the same day of the month, or the last one, ends a month. -#}
+{% macro months_over(started_on, ended_on) -%}
+    (
+        {{ months_between(started_on, ended_on) }}
+        - case
+            when {{ add_months(started_on, months_between(started_on, ended_on)) }} > {{ ended_on }} then 1
+            else 0
+        end
+    )
+{%- endmacro %}
+
 {#- The day that is a number of billing intervals (`week`, `month`, `quarter`, `year`) after `date`, on its day of the month or the last one. -#}
 {% macro add_interval(date, billing_interval, count) -%}
     case {{ billing_interval }}

@@ -1,6 +1,6 @@
 -- Grain: one row per group of customers who have the same values of all segment types that the company lists, crosses
--- or has of its own, and segment type: ('all', 'all') always, then the types listed, its own, and the pairs. Period marts
--- aggregate by `segment_group`, of which there are few, and sum up by this. A customer's is in int_customers.
+-- or has of its own, and segment type: ('all', 'all') always, then the types listed, its own, and the pairs. Period
+-- marts aggregate by `segment_group`, of which there are few, and sum up by this. A customer's is in int_customers.
 
 with customers as (
     select * from {{ ref('int_customers') }}

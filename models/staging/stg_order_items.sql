@@ -25,6 +25,7 @@ final as (
         cast(current_rows.line_number as {{ dbt.type_bigint() }}) as line_number,
         cast(current_rows.product_id as {{ dbt.type_string() }}) as product_id,
         cast(current_rows.product_name as {{ dbt.type_string() }}) as product_name,
+        cast(current_rows.category as {{ dbt.type_string() }}) as category,
         cast(current_rows.quantity as {{ type_order_money() }}) as quantity,
         cast(current_rows.unit_price as {{ type_order_money() }}) as unit_price,
         cast(current_rows._row_key as {{ dbt.type_string() }}) as _row_key,

@@ -179,6 +179,7 @@ TABLES: dict[str, Table] = {
                 Column("line_number", Kind.INTEGER, required=True),
                 _label("product_id", required=True),
                 _label("product_name"),
+                _label("category"),
                 Column("quantity", Kind.DECIMAL, required=True, minimum=0, above_minimum=True),
                 _money("unit_price", required=True),
             ),

@@ -36,7 +36,7 @@ from scripts.demo.parameters import (
     day_number,
     from_day_number,
 )
-from scripts.demo.shop import PRODUCTS, REFUND_REASONS
+from scripts.demo.shop import CATEGORIES, CATEGORY, PRODUCTS, REFUND_REASONS
 from scripts.demo.usage import FEATURES
 
 
@@ -163,6 +163,9 @@ LAYOUTS: dict[str, Layout] = {
             "line": "line::integer",
             "sku": "'P' || lpad((product + 1)::varchar, 3, '0')",
             "title": name_of("product", tuple(name for name, _, _ in PRODUCTS)),
+            "group_name": name_of(
+                "product", tuple(CATEGORIES[place] if place >= 0 else "" for place in CATEGORY)
+            ),
             "pieces": "quantity::integer",
             "price_each": _money("unit_price"),
         },

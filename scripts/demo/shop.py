@@ -38,6 +38,12 @@ PRODUCTS = (
     ("Milk frother", 33, 2), ("Espresso cups", 20, 3), ("Cocoa powder", 9, 4), ("Gift box", 6, 6),
     ("Greeting card", 3, 6), ("Scented candle", 16, 4), ("Wooden tray", 28, 2), ("Tote bag", 12, 4),
 )  # fmt: skip
+CATEGORIES = ("coffee", "tea", "sweets", "pantry", "kitchen", "tableware", "gifts")
+# The place of each product's category; tote bags have none.
+CATEGORY = (
+    0, 0, 0, 0, 0, 3, 1, 1, 1, 5, 2, 3, 2, 2, 3, 3, 3, 3, 4, 5,
+    5, 4, 4, 4, 4, 4, 4, 3, 3, 3, 0, 0, 0, 5, 2, 6, 6, 6, 5, -1,
+)  # fmt: skip
 # Who buys the first takes the second with it in AFFINITY_SHARE of the orders.
 AFFINITIES = ((0, 1), (2, 3), (4, 5), (8, 9), (17, 16), (23, 24), (35, 36))
 AFFINITY_SHARE = 0.4

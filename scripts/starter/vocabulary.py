@@ -206,6 +206,11 @@ VOCABULARY: dict[str, dict[str, str]] = {
         ),
         "product_id": _PRODUCT_ID,
         "product_name": _PRODUCT_NAME,
+        "category": (
+            "category, product category, product type, item category, category name, product group, "
+            "item type, department, lineitem category, kategorie, warengruppe, produktgruppe, categorie, "
+            "famille, categoria, danh muc, nhom hang, loai hang, loai san pham, nhom san pham"
+        ),
         "quantity": _QUANTITY,
         "unit_price": _UNIT_PRICE,
     },

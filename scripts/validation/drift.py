@@ -68,7 +68,7 @@ CLASS_COLUMNS = {
 FILLED_COLUMNS = {
     "customers": ("signed_up_at", "email_hash"),
     "orders": ("customer_id", "discount_amount", "cost_amount"),
-    "order_items": ("product_name",),
+    "order_items": ("product_name", "category"),
     "refunds": ("order_id", "customer_id"),
     "subscriptions": ("discount_amount",),
     "survey_responses": ("customer_id", "comment"),

@@ -15,6 +15,10 @@ month_ends as (
     where net_revenue <> 0
 ),
 
+customer_months as (
+    select * from {{ ref('int_customer_months') }}
+),
+
 subscription_months as (
     select * from {{ ref('int_subscription_months') }}
 ),
@@ -61,8 +65,25 @@ bookings as (
         month,
         segment_group,
         net_revenue,
-        0 as subscription_revenue
+        0 as subscription_revenue,
+        0 as cost_amount,
+        0 as unknown_costs
     from month_ends
+
+    union all
+
+    -- What was booked before the first counted purchase stands at age 0, as its revenue does.
+    select
+        customers.cohort_month,
+        greatest(customer_months.month, customers.cohort_month) as month,
+        customers.segment_group,
+        0 as net_revenue,
+        0 as subscription_revenue,
+        customer_months.cost_amount,
+        customer_months.uncosted_order_count as unknown_costs
+    from customer_months
+    inner join customers on customer_months.customer_id = customers.customer_id
+    where customer_months.cost_amount <> 0 or customer_months.uncosted_order_count > 0
 
     union all
 
@@ -71,7 +92,10 @@ bookings as (
         subscription_months.month,
         customers.segment_group,
         0 as net_revenue,
-        subscription_months.subscription_revenue
+        subscription_months.subscription_revenue,
+        0 as cost_amount,
+        -- What a subscription costs us, no source tells.
+        1 as unknown_costs
     from subscription_months
     inner join customers on subscription_months.customer_id = customers.customer_id
     where subscription_months.subscription_revenue <> 0
@@ -83,13 +107,19 @@ group_totals as (
         month,
         segment_group,
         sum(net_revenue) as net_revenue,
-        sum(subscription_revenue) as subscription_revenue
+        sum(subscription_revenue) as subscription_revenue,
+        sum(cost_amount) as cost_amount,
+        sum(unknown_costs) as unknown_costs
     from bookings
     group by cohort_month, month, segment_group
 ),
 
 totals as (
-    {{ sum_by_segment('group_totals', ['cohort_month', 'month'], ['net_revenue', 'subscription_revenue']) }}
+    {{ sum_by_segment(
+        'group_totals',
+        ['cohort_month', 'month'],
+        ['net_revenue', 'subscription_revenue', 'cost_amount', 'unknown_costs']
+    ) }}
 ),
 
 spend_bounds as (
@@ -144,6 +174,8 @@ combined as (
         coalesce(cohort_sizes.cohort_size, 0) as cohort_size,
         coalesce(totals.net_revenue, 0) as net_revenue,
         coalesce(totals.subscription_revenue, 0) as subscription_revenue,
+        coalesce(totals.cost_amount, 0) as cost_amount,
+        coalesce(totals.unknown_costs, 0) as unknown_costs,
         cohort_spend.marketing_spend
     from spine
     left join cohort_sizes
@@ -167,12 +199,24 @@ combined as (
 cumulated as (
     select
         *,
-        sum(net_revenue + subscription_revenue) over (
-            partition by cohort_month, segment_type, segment_value
-            order by months_since_first
-            rows between unbounded preceding and current row
-        ) as cumulative_value
+        sum(net_revenue + subscription_revenue) over until_here as cumulative_value,
+        sum(cost_amount) over until_here as cumulative_cost,
+        sum(unknown_costs) over until_here as cumulative_unknown_costs
     from combined
+    window until_here as (
+        partition by cohort_month, segment_type, segment_value
+        order by months_since_first
+        rows between unbounded preceding and current row
+    )
+),
+
+-- Unknown of one customer is unknown of all of them, and from then on.
+margins as (
+    select
+        *,
+        case when unknown_costs = 0 then net_revenue + subscription_revenue - cost_amount end as gross_margin,
+        case when cumulative_unknown_costs = 0 then cumulative_value - cumulative_cost end as cumulative_margin
+    from cumulated
 ),
 
 -- Per customer or in total is the same question; in total it is exact.
@@ -182,8 +226,12 @@ paid_back as (
         case
             when is_complete and cohort_size > 0 and marketing_spend is not null
                 then cumulative_value >= marketing_spend
-        end as is_paid_back
-    from cumulated
+        end as is_paid_back,
+        case
+            when is_complete and cohort_size > 0 and marketing_spend is not null
+                then cumulative_margin >= marketing_spend
+        end as is_paid_back_by_margin
+    from margins
 ),
 
 final as (
@@ -196,10 +244,15 @@ final as (
         cast(net_revenue as {{ type_money() }}) as net_revenue,
         cast(subscription_revenue as {{ type_money() }}) as subscription_revenue,
         cast(cumulative_value as {{ type_money() }}) as cumulative_value,
+        cast(gross_margin as {{ type_money() }}) as gross_margin,
+        cast(cumulative_margin as {{ type_money() }}) as cumulative_margin,
         cast(marketing_spend as {{ type_money() }}) as marketing_spend,
         case
             when is_complete then {{ ratio('cumulative_value', 'cohort_size') }}
         end as cumulative_value_per_customer,
+        case
+            when is_complete then {{ ratio('cumulative_margin', 'cohort_size') }}
+        end as cumulative_margin_per_customer,
         case when is_cohort_complete then {{ ratio('marketing_spend', 'cohort_size') }} end as acquisition_cost,
         case
             when is_complete and cohort_size > 0 then {{ ratio('cumulative_value', 'marketing_spend') }}
@@ -210,6 +263,12 @@ final as (
                 partition by cohort_month, segment_type, segment_value
             ) as {{ dbt.type_bigint() }}
         ) as payback_month,
+        cast(is_paid_back_by_margin as boolean) as is_paid_back_by_margin,
+        cast(
+            min(case when is_paid_back_by_margin then months_since_first end) over (
+                partition by cohort_month, segment_type, segment_value
+            ) as {{ dbt.type_bigint() }}
+        ) as margin_payback_month,
         cast(is_complete as boolean) as is_complete
     from paid_back
 )

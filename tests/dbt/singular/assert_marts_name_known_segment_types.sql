@@ -6,6 +6,7 @@
     'fct_health_outcomes', 'fct_health_skill', 'fct_nps_scores', 'rpt_support_tickets', 'fct_clv_models',
     'fct_clv_backtest', 'fct_renewal_curves', 'fct_segment_lifetime_value', 'fct_cohort_lifetime_value',
     'fct_loyalty_tier_moves', 'fct_revenue_concentration', 'rpt_scenarios', 'rpt_referral_comparison',
+    'rpt_annual_conversion', 'rpt_activation_retention',
 ] %}
 
 with named as (

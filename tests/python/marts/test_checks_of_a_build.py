@@ -132,6 +132,32 @@ def _candidates(kind: str) -> list[str]:
 
 FAULTS = [
     (
+        "cohort_margin_is_customer_margin",
+        "fct_cohort_lifetime_value",
+        "update fct_cohort_lifetime_value set gross_margin = 1",
+    ),
+    (
+        "annual_conversions_sum",
+        "rpt_annual_conversion",
+        "update rpt_annual_conversion set all_customers = all_customers + 1 where segment_type = 'all'",
+    ),
+    (
+        "annual_conversions_sum",
+        "rpt_annual_conversion",
+        "update rpt_annual_conversion set converted_customers = 1 where months_on_monthly = 1",
+    ),
+    (
+        "categories_sum_to_products",
+        "rpt_products",
+        "update rpt_products set net_revenue = net_revenue + 1 where product_id = 'P001'",
+    ),
+    (
+        "nobody_is_offered_what_they_bought",
+        "rpt_cross_sell_candidates",
+        "insert into rpt_cross_sell_candidates (level, customer_id, item_id) "
+        "select level, customer_id, item_id from intermediate.int_item_purchases limit 1",
+    ),
+    (
         "marts_name_known_segment_types",
         "fct_survival",
         "update fct_survival set segment_type = 'county' where segment_type = 'country'",

@@ -37,6 +37,7 @@ BOUNDED = {"int_settings", "stg_settings", "int_recorded_sources", "incremental_
 MONTHS = "a row for each month of the history: twelve a year, whoever buys"
 SEGMENTS = "the values of the segment types that a company names: channels, countries, plans"
 WINDOWS = "two rows: the whole history, and its first part"
+PLANS = "the plans that a company sells, by billing interval"
 DELIVERIES = "a row for each day on which something was landed, of the last eight weeks"
 
 # What a query may be joined with though nothing can be hashed: why it is small. `groups by …` is what remains
@@ -46,6 +47,7 @@ SMALL: dict[str, dict[str, str]] = {
     "fct_clv_backtest": {"int_clv_windows": WINDOWS},
     "fct_cohort_lifetime_value": {"int_months": MONTHS},
     "fct_cohort_retention": {"int_months": MONTHS},
+    "fct_cross_sell_backtest": {"int_clv_windows": WINDOWS},
     "fct_customer_base": {"int_months": MONTHS},
     "fct_customer_retention_rate": {"groups by segment_type, segment_value": SEGMENTS},
     "fct_health_outcomes": {"int_months": MONTHS},
@@ -54,15 +56,19 @@ SMALL: dict[str, dict[str, str]] = {
     "fct_nps_scores": {"int_months": MONTHS, "groups by segment_type, segment_value": SEGMENTS},
     "fct_revenue_concentration": {"groups by segment_type, segment_value": SEGMENTS},
     "fct_segment_lifetime_value": {"int_months": MONTHS},
+    "fct_upsell_backtest": {"int_clv_windows": WINDOWS, "groups by use_group": "none, low, high"},
     "int_clv_contracts": {"int_clv_windows": WINDOWS},
     "int_clv_order_histories": {"int_clv_windows": WINDOWS},
     "int_clv_windows": {
         "groups by as_of_date, clv_holdout_days, clv_holdout_share": "one row: the settings are one",
     },
+    "int_cross_sell_offers": {"int_clv_windows": WINDOWS},
+    "int_cross_sell_rules": {"int_clv_windows": WINDOWS},
     "int_health_measures": {"int_months": MONTHS},
     "int_subscription_months": {"int_months": MONTHS},
     "rpt_onboarding": {"int_months": MONTHS},
     "rpt_subscription_retention": {"int_months": MONTHS},
+    "rpt_upsell_candidates": {"int_plan_levels": PLANS, "fct_upsell_backtest": "one row"},
     "assert_closing_mrr_is_that_of_the_running_periods": {"int_months": MONTHS},
     "Rows that the last delivery brought are as many as usual": {"groups by day": DELIVERIES},
 }
