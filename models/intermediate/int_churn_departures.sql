@@ -17,6 +17,17 @@ periods as (
     where is_paid
 ),
 
+stated_departures as (
+    select distinct
+        departure_id,
+        customer_id,
+        departed_on,
+        reason,
+        comment_text
+    from {{ ref('int_stated_departures') }}
+    where ends_orders
+),
+
 settings as (
     select * from {{ ref('int_settings') }}
 ),
@@ -60,6 +71,31 @@ ending_periods as (
     where spells.basis = 'subscription'
 ),
 
+-- Who shops says nothing by leaving; a statement of the day, or soon after they lapsed, is about this departure.
+stated as (
+    select
+        stated_departures.*,
+        spells.spell_number,
+        spells.churned_on,
+        row_number() over (
+            partition by spells.customer_id, spells.spell_number
+            order by
+                case when stated_departures.departed_on = spells.churned_on then 0 else 1 end,
+                case when stated_departures.reason is null then 1 else 0 end,
+                stated_departures.departed_on,
+                stated_departures.departure_id
+        ) as priority
+    from spells
+    cross join settings
+    inner join stated_departures
+        on
+            spells.customer_id = stated_departures.customer_id
+            and spells.churned_on <= stated_departures.departed_on
+            and {{ add_days('spells.churned_on', 'settings.departure_days') }} > stated_departures.departed_on
+            and {{ open_end('spells.reactivated_on') }} > stated_departures.departed_on
+    where spells.basis = 'orders'
+),
+
 final as (
     select
         concat(
@@ -84,8 +120,16 @@ final as (
         coalesce(ending_periods.mrr_lost, 0) as mrr_lost,
         ending_periods.cancel_requested_on,
         ending_periods.cancel_type,
-        nullif(trim(ending_periods.cancel_reason), '') as cancel_reason,
-        nullif(trim(ending_periods.cancel_comment), '') as cancel_comment,
+        coalesce(nullif(trim(ending_periods.cancel_reason), ''), stated.reason) as cancel_reason,
+        coalesce(nullif(trim(ending_periods.cancel_comment), ''), stated.comment_text) as cancel_comment,
+        case
+            when ending_periods.subscription_id is not null
+                then concat(
+                    ending_periods.subscription_id, ' ', cast(ending_periods.started_on as {{ dbt.type_string() }})
+                )
+            when stated.departure_id is not null then concat('departure ', stated.departure_id)
+        end as comment_id,
+        coalesce(ending_periods.is_end_stated, stated.departed_on = spells.churned_on, false) as is_stated,
         coalesce(
             least(ending_periods.cancel_requested_on, spells.churned_on), spells.churned_on
         ) as measured_before
@@ -95,6 +139,11 @@ final as (
             spells.customer_id = ending_periods.customer_id
             and spells.spell_number = ending_periods.spell_number
             and ending_periods.priority = 1
+    left join stated
+        on
+            spells.customer_id = stated.customer_id
+            and spells.spell_number = stated.spell_number
+            and stated.priority = 1
 )
 
 select * from final

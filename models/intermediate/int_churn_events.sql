@@ -152,9 +152,7 @@ theme_lists as (
         {{ dbt.listagg('comment_themes.theme', "', '", 'order by comment_themes.theme') }} as comment_themes
     from events
     inner join comment_themes
-        on concat(
-            events.subscription_id, ' ', cast(events.last_period_started_on as {{ dbt.type_string() }})
-        ) = comment_themes.comment_id
+        on events.comment_id = comment_themes.comment_id
     group by events.churn_event_id
 ),
 
@@ -231,7 +229,7 @@ typed as (
         *,
         -- What the source says, then what its reason says, then the failed payment; anything said at all is a will.
         case
-            when basis = 'orders' then 'lapsed'
+            when basis = 'orders' and cancel_reason is null and cancel_comment is null then 'lapsed'
             when cancel_type is not null then cancel_type
             when reason_churn_type is not null then reason_churn_type
             when cancel_reason is not null or cancel_comment is not null or cancel_requested_on is not null
@@ -312,6 +310,7 @@ final as (
         cast(owning_team as {{ dbt.type_string() }}) as owning_team,
         cast(cancel_reason as {{ dbt.type_string() }}) as stated_reason,
         cast(cancel_comment as {{ dbt.type_string() }}) as cancel_comment,
+        cast(is_stated as boolean) as is_stated,
         cast(comment_themes as {{ dbt.type_string() }}) as comment_themes,
         cast(plan as {{ dbt.type_string() }}) as plan,
         cast(billing_interval as {{ dbt.type_string() }}) as billing_interval,

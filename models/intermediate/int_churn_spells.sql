@@ -18,8 +18,7 @@
 with customers as (
     select
         customer_id,
-        first_subscription_on,
-        last_order_on
+        first_subscription_on
     from {{ ref('int_customers') }}
     where {{ only_touched_customers() }}
 ),
@@ -43,7 +42,7 @@ activity_spells as (
 customer_days as (
     select *
     from {{ ref('int_customer_days') }}
-    where order_count > 0
+    where order_count > 0 and {{ only_touched_customers() }}
 ),
 
 periods as (
@@ -52,8 +51,30 @@ periods as (
     where is_paid and {{ only_touched_customers() }}
 ),
 
+stated_departures as (
+    select distinct
+        customer_id,
+        departed_on
+    from {{ ref('int_stated_departures') }}
+    where ends_orders
+),
+
 settings as (
     select * from {{ ref('int_settings') }}
+),
+
+last_orders as (
+    select
+        activity_spells.customer_id,
+        activity_spells.spell_number,
+        max(customer_days.activity_on) as last_order_on
+    from activity_spells
+    inner join customer_days
+        on
+            activity_spells.customer_id = customer_days.customer_id
+            and activity_spells.active_from <= customer_days.activity_on
+            and {{ open_end('activity_spells.active_until') }} > customer_days.activity_on
+    group by activity_spells.customer_id, activity_spells.spell_number
 ),
 
 -- Who never subscribed is a customer as long as active.
@@ -63,37 +84,38 @@ shopper_spells as (
         activity_spells.spell_number,
         activity_spells.active_from as began_on,
         cast(null as date) as subscribed_on,
-        coalesce(
-            {{ add_days('activity_spells.active_until', '-settings.active_window_days') }}, shoppers.last_order_on
-        ) as last_order_on,
+        last_orders.last_order_on,
         activity_spells.active_until as churned_on,
         next_spells.active_from as reactivated_on
     from activity_spells
-    cross join settings
     inner join shoppers on activity_spells.customer_id = shoppers.customer_id
+    left join last_orders
+        on
+            activity_spells.customer_id = last_orders.customer_id
+            and activity_spells.spell_number = last_orders.spell_number
     left join activity_spells as next_spells
         on
             activity_spells.customer_id = next_spells.customer_id
             and activity_spells.spell_number + 1 = next_spells.spell_number
 ),
 
+order_spans as (
+    {{ order_spans() }}
+),
+
 spans as (
     -- Orders count until the first subscription: then it is the subscription that tells who is a customer.
     select
-        customer_days.customer_id,
-        customer_days.activity_on as active_from,
-        least(
-            {{ add_days('customer_days.activity_on', 'settings.active_window_days') }},
-            subscribers.first_subscription_on
-        ) as active_until,
-        customer_days.activity_on as ordered_on,
+        order_spans.customer_id,
+        order_spans.active_from,
+        least(order_spans.active_until, subscribers.first_subscription_on) as active_until,
+        order_spans.active_from as ordered_on,
         cast(null as date) as subscribed_on
-    from customer_days
+    from order_spans
     inner join subscribers
         on
-            customer_days.customer_id = subscribers.customer_id
-            and customer_days.activity_on < subscribers.first_subscription_on
-    cross join settings
+            order_spans.customer_id = subscribers.customer_id
+            and order_spans.active_from < subscribers.first_subscription_on
 
     union all
 

@@ -1,5 +1,5 @@
 -- Grain: one row per comment a person wrote by as_of_date: with a response to a survey, or when cancelling a
--- subscription; blank ones are none. With what the customer was worth to us on that day, so that what hangs on a
+-- subscription, or leaving; blank ones are none. With what the customer was worth to us on that day, so that what hangs on a
 -- theme can be summed. For the themes see int_comment_themes.
 
 with responses as (
@@ -8,6 +8,10 @@ with responses as (
 
 periods as (
     select * from {{ ref('int_subscription_periods') }}
+),
+
+departures as (
+    select * from {{ ref('int_stated_departures') }}
 ),
 
 customer_days as (
@@ -56,6 +60,19 @@ comments as (
         cancel_comment as comment_text
     from cancellations
     where comment_number = 1
+
+    union all
+
+    -- What a statement says of a subscription stands with that.
+    select
+        concat('departure ', departure_id) as comment_id,
+        'cancellation' as comment_type,
+        customer_id,
+        departed_on as commented_on,
+        {{ add_days('departed_on', -1) }} as valued_on,
+        comment_text
+    from departures
+    where comment_text is not null and effect is null
 ),
 
 -- The last day of a paid subscription up to then: who answers after they have left is worth what they were.

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 -- Grain: one row per customer and event that the customer grains count (an order, a refund, a day of use, a sign-up, a
--- subscription's start, notice and end), or that comes of one: the day on which an order no longer makes active. Only
+-- subscription's start, notice and end, a stated departure), or that comes of one: the day on which an order no longer makes active. Only
 -- who and when, before any cut at as_of_date: it tells whose rows change when as_of_date moves.
 
 with orders as (
@@ -22,6 +22,10 @@ customers as (
 
 subscriptions as (
     select * from {{ ref('stg_subscriptions') }}
+),
+
+departures as (
+    select * from {{ ref('stg_departures') }}
 ),
 
 settings as (
@@ -67,6 +71,13 @@ final as (
         signed_up_on as event_on
     from customers
     where signed_up_on is not null
+
+    union all
+
+    select
+        customer_id,
+        departed_on as event_on
+    from departures
 
     {%- for column in ['started_on', 'cancel_requested_on', 'ended_on'] %}
 

@@ -9,7 +9,7 @@
 }}
 
 -- Grain: one row per spell of a customer: days without a break on which they were active. An order makes active
--- for active_window_days, its own day included; a paid subscription from its start to its end (exclusive);
+-- for active_window_days, its own day included, and not beyond the day on which they are stated to have left; a paid subscription from its start to its end (exclusive);
 -- either suffices. `active_until` is the first day on which they no longer were (they lapsed, or churned, on it),
 -- null while the spell lasts. Whatever asks who was active, new, lapsed or reactivated reads this, so that all
 -- marts agree.
@@ -17,7 +17,7 @@
 with customer_days as (
     select *
     from {{ ref('int_customer_days') }}
-    where {{ only_touched_customers() }}
+    where order_count > 0 and {{ only_touched_customers() }}
 ),
 
 periods as (
@@ -26,18 +26,20 @@ periods as (
     where {{ only_touched_customers() }}
 ),
 
+stated_departures as (
+    select distinct
+        customer_id,
+        departed_on
+    from {{ ref('int_stated_departures') }}
+    where ends_orders
+),
+
 settings as (
     select * from {{ ref('int_settings') }}
 ),
 
 spans as (
-    select
-        customer_days.customer_id,
-        customer_days.activity_on as active_from,
-        {{ add_days('customer_days.activity_on', 'settings.active_window_days') }} as active_until
-    from customer_days
-    cross join settings
-    where customer_days.order_count > 0
+    {{ order_spans() }}
 
     union all
 

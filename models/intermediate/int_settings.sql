@@ -1,12 +1,13 @@
 -- Grain: one row, the company's settings with as_of_date resolved: the one given, else the day of the last event that
--- has happened. Plans for the future (what begins after the load, the end of a subscription, a rate of exchange) are no
--- events, and a few rows far behind all others are taken for mistyped dates.
+-- has happened. Plans for the future (what begins after the load, the end of a subscription, a rate of exchange, a departure
+-- to come) are no events, and a few rows far behind all others are taken for mistyped dates.
 
 {%- set events = [
     ('orders', 'ordered_on'),
     ('refunds', 'refunded_on'),
     ('subscriptions', 'started_on'),
     ('subscriptions', 'cancel_requested_on'),
+    ('departures', 'recorded_on'),
     ('customers', 'signed_up_on'),
     ('survey_invitations', 'sent_on'),
     ('survey_responses', 'responded_on'),
@@ -150,6 +151,12 @@ data_bounds as (
     left join event_days on 1 = 1
 ),
 
+planned_departures as (
+    select count(*) as departures
+    from {{ ref('stg_departures') }} as departures
+    inner join resolved on departures.departed_on > resolved.as_of_date
+),
+
 thresholds as (
     select
         {%- for name, type in segment_thresholds().items() %}
@@ -166,6 +173,7 @@ final as (
         cast(data_bounds.first_event_on as date) as first_event_on,
         cast(data_bounds.last_event_on as date) as last_event_on,
         cast(data_bounds.planned_subscriptions as {{ dbt.type_bigint() }}) as planned_subscriptions,
+        cast(planned_departures.departures as {{ dbt.type_bigint() }}) as planned_departures,
         cast(data_bounds.later_events as {{ dbt.type_bigint() }}) as later_events,
         {%- for name in segment_thresholds() %}
             thresholds.{{ name }},
@@ -186,6 +194,7 @@ final as (
     from settings
     cross join resolved
     cross join data_bounds
+    cross join planned_departures
     cross join thresholds
 )
 

@@ -1,13 +1,43 @@
 -- Grain: one row per period of a subscription with one plan and price, begun by as_of_date, in the reporting
 -- currency. Where two periods of one subscription overlap, the earlier ends as the later begins; one that ends on the
 -- day it begins never ran. `ended_on` is exclusive, and null while the period runs: an end after as_of_date has not
--- happened. For what was billed see int_subscription_bills, for who is active int_customer_spells.
+-- happened. A subscription that runs without an end may end by a statement, see int_stated_departures. For what was billed see int_subscription_bills, for who is active int_customer_spells.
 
-with subscriptions as (
+with delivered as (
     -- A period without length touches no neighbour.
     select *
     from {{ ref('stg_subscriptions') }}
     where ended_on is null or ended_on > started_on
+),
+
+stated as (
+    select *
+    from {{ ref('int_stated_departures') }}
+    where effect in ('ends', 'tells_why') and not is_contradicted and priority = 1
+),
+
+-- What the subscription says itself goes before what is stated about it elsewhere.
+subscriptions as (
+    select
+        delivered.subscription_id,
+        delivered.customer_id,
+        delivered.plan,
+        delivered.billing_interval,
+        delivered.currency,
+        delivered.amount,
+        delivered.discount_amount,
+        delivered.started_on,
+        coalesce(delivered.ended_on, case when stated.effect = 'ends' then stated.departed_on end) as ended_on,
+        delivered.ended_on is null and coalesce(stated.effect = 'ends', false) as is_end_stated,
+        delivered.cancel_requested_on,
+        delivered.cancel_type,
+        coalesce(nullif(trim(delivered.cancel_reason), ''), stated.reason) as cancel_reason,
+        coalesce(nullif(trim(delivered.cancel_comment), ''), stated.comment_text) as cancel_comment
+    from delivered
+    left join stated
+        on
+            delivered.subscription_id = stated.period_subscription_id
+            and delivered.started_on = stated.period_started_on
 ),
 
 exchange_rates as (
@@ -205,7 +235,8 @@ final as (
                 else monthly.own_mrr
             end as {{ type_order_money() }}
         ) as mrr,
-        monthly.is_paid
+        monthly.is_paid,
+        monthly.is_end_stated and monthly.clipped_ended_on <= settings.as_of_date as is_end_stated
     from monthly
     cross join settings
 )

@@ -1,4 +1,4 @@
-"""The raw contract: the twelve tables a company's data is mapped to, and what a row of each must satisfy.
+"""The raw contract: the thirteen tables a company's data is mapped to, and what a row of each must satisfy.
 
 Landing, the adapters' checks, the starter adapter, the demo data and the raw expectations all read this one
 description; the dbt sources in `models/staging/_raw__sources.yml` are held against it by a test.
@@ -217,6 +217,20 @@ TABLES: dict[str, Table] = {
             ),
             ordered_dates=(("started_on", "ended_on"),),
             parts=(("discount_amount", "amount"),),
+        ),
+        # Who left, by the word of a source that knows no end of a subscription, or has none to sell.
+        Table(
+            "departures",
+            ("departure_id",),
+            (
+                _id("departure_id", required=True),
+                _id("customer_id", Personal.CUSTOMER, required=True),
+                _id("subscription_id"),
+                Column("departed_on", Kind.DATE, required=True, may_be_future=True),
+                _timestamp("recorded_at"),
+                _free_text("reason"),
+                _free_text("comment"),
+            ),
         ),
         Table(
             "survey_invitations",

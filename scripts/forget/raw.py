@@ -11,7 +11,13 @@ from scripts.contract.raw_tables import TABLES, Table
 from scripts.core.sql import identifier, literal
 from scripts.forget.case import Case, Removal
 from scripts.forget.raw_texts import redact_notes, redact_rejects, redact_texts
-from scripts.forget.remainder import add_remainder, count_running, remaining_rows, write_ledger
+from scripts.forget.remainder import (
+    add_remainder,
+    count_running,
+    note_stated_ends,
+    remaining_rows,
+    write_ledger,
+)
 from scripts.forget.rows import tables_of_customers, their_rows
 from scripts.landing.row_rules import row_key_sql
 from scripts.personal_data.suppression import REMAINDER_FILE
@@ -36,6 +42,7 @@ def remove_from_raw(
 
 def _remove(connection: duckdb.DuckDBPyConnection, case: Case, timezone: str) -> Removal:
     _name_who_goes(connection, case)
+    note_stated_ends(connection)
     ended = count_running(connection, case.customers)
     remaining = _keep_remainder(connection, case, timezone)
     unlinked = _unlink_referred(connection)

@@ -84,9 +84,11 @@ def _remaining_subscriptions() -> str:
         )
         select
             surrogate as subscription_id, subscriber as customer_id,
-            coalesce(ended_on, greatest(started_on, current_date)) as ended_on, {_kept("subscriptions")}
+            coalesce(ended_on, stated_ended_on, greatest(started_on, current_date)) as ended_on,
+            {_kept("subscriptions")}
         from theirs
         join surrogates using (subscription_id)
+        left join stated_ends using (subscription_id, started_on)
         where started_on <= current_date"""
 
 
@@ -109,12 +111,34 @@ def _remaining_votes(timezone: str) -> str:
 
 
 def count_running(connection: duckdb.DuckDBPyConnection, customers: Iterable[str]) -> int:
-    """How many subscriptions end with their customers."""
+    """How many subscriptions end with their customers; after `note_stated_ends`."""
     theirs = their_rows(TABLES["subscriptions"])
     (number,) = connection.execute(
-        f"select count(*) from ({theirs}) where {_RUNS}", [list(customers)]
+        f"select count(*) from ({theirs}) anti join stated_ends using (subscription_id, started_on) "
+        f"where {_RUNS}",
+        [list(customers)],
     ).fetchone()
     return number
+
+
+def note_stated_ends(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep, in the temporary table `stated_ends`, which subscriptions ended by a statement alone.
+
+    The statements go with their customers: without their day, MRR would run on. As the last build saw them.
+    """
+    run = connection.execute
+    run(
+        "create or replace temp table stated_ends (subscription_id varchar, started_on date, "
+        "stated_ended_on date)"
+    )
+    if run(
+        "select 1 from duckdb_columns() where schema_name = 'intermediate' "
+        "and table_name = 'int_subscription_periods' and column_name = 'is_end_stated'"
+    ).fetchone():
+        run(
+            "insert into stated_ends select subscription_id, started_on, ended_on "
+            "from intermediate.int_subscription_periods where is_end_stated"
+        )
 
 
 def add_remainder(

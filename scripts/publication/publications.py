@@ -432,7 +432,7 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             """
             select
                 as_of_date, reporting_currency, business_timezone,
-                as_of_table, planned_subscriptions, later_events
+                as_of_table, planned_subscriptions, planned_departures, later_events
             from build.intermediate.int_settings
             """
         ).fetchone()
@@ -464,6 +464,7 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "business_timezone",
         "as_of_table",
         "planned_subscriptions",
+        "planned_departures",
         "later_events",
         "source_name",
         "batch_id",

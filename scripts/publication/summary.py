@@ -365,13 +365,18 @@ def format_later(manifest: dict[str, Any]) -> list[tuple[str, str]]:
 
     >>> format_later({"planned_subscriptions": 1, "later_events": 0})
     [('After that day', '1 planned subscription, in no figure')]
+    >>> format_later({"planned_subscriptions": 1, "planned_departures": 2, "later_events": 3})
+    [('After that day', '1 planned subscription, 2 stated departures and 3 events, in no figure')]
     """
     counts = (
         (manifest.get("planned_subscriptions"), "planned subscription"),
+        (manifest.get("planned_departures"), "stated departure"),
         (manifest.get("later_events"), "event"),
     )
     told = [f"{number:,} {what}{'' if number == 1 else 's'}" for number, what in counts if number]
-    return [("After that day", f"{' and '.join(told)}, in no figure")] if told else []
+    *first, last = told or [""]
+    words = ", ".join(first) + (" and " if first else "") + last
+    return [("After that day", f"{words}, in no figure")] if told else []
 
 
 def format_own_rules(manifest: dict[str, Any]) -> list[tuple[str, str]]:

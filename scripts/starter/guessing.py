@@ -31,6 +31,7 @@ _VALUES = {
 _MAKESHIFT_KEYS = {
     "orders": ("customer_id", "ordered_at"),
     "refunds": ("order_id", "refunded_at"),
+    "departures": ("customer_id", "departed_on"),
     "survey_invitations": ("customer_id", "sent_at"),
     "survey_responses": ("customer_id", "responded_at"),
     "support_tickets": ("customer_id", "opened_at"),

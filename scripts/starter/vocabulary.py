@@ -296,6 +296,32 @@ VOCABULARY: dict[str, dict[str, str]] = {
             "cancel type, cancellation type, churn type, kundigungsart, type resiliation, loai huy"
         ),
     },
+    "departures": {
+        "departure_id": "departure id, churn id, churn event id, exit id, closure id, ~event id, ~id, ~ma",
+        "customer_id": _CUSTOMER,
+        "subscription_id": (
+            "subscription id, subscription number, subscription, contract id, contract number, "
+            "vertragsnummer, numero contrat, ma goi, ma hop dong"
+        ),
+        "departed_on": (
+            "departed on, departure date, departed at, churned on, churn date, churned at, left on, left at, "
+            "leave date, leaving date, exit date, closed on, closure date, account closed at, "
+            "austrittsdatum, austritt am, date depart, date de depart, ngay roi bo, ngay roi di, ngay nghi, "
+            "~date, ~ngay"
+        ),
+        "recorded_at": (
+            "recorded at, recorded on, noted at, logged at, entered at, ~created at, ~created utc, "
+            "erfasst am, saisi le, ngay ghi nhan"
+        ),
+        "reason": (
+            "reason, churn reason, departure reason, leaving reason, exit reason, churn category, "
+            "austrittsgrund, motif depart, motif de depart, motif, raison, ly do roi bo, ly do"
+        ),
+        "comment": (
+            "comment, comments, churn comment, exit comment, note, notes, feedback, kommentar, commentaire, "
+            "ghi chu, nhan xet"
+        ),
+    },
     "survey_invitations": {
         "invitation_id": "invitation id, invite id, survey invitation id, ~id, ~ma",
         "customer_id": _CUSTOMER,
@@ -439,6 +465,7 @@ _NEUTRAL = {
     "order_items": "item line lineitem order product",
     "refunds": "refund return",
     "subscriptions": "subscription abo",
+    "departures": "departure churn exit",
     "survey_invitations": "survey invitation",
     "survey_responses": "survey response",
     "usage_events": "usage event",
@@ -539,6 +566,10 @@ _FILES = {
     "subscriptions": (
         "subscriptions, subscription, subs, contracts, memberships, abos, abonnements, vertrage, "
         "suscripciones, goi cuoc, thue bao, dang ky, hop dong"
+    ),
+    "departures": (
+        "departures, churn events, churned customers, leavers, exits, account closures, closures, austritte, "
+        "departs, khach hang roi bo, khach roi bo, roi bo"
     ),
     "survey_invitations": "survey invitations, invitations, invites, nps invitations, einladungen, loi moi",
     "survey_responses": (

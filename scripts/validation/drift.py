@@ -71,6 +71,7 @@ FILLED_COLUMNS = {
     "order_items": ("product_name", "category"),
     "refunds": ("order_id", "customer_id"),
     "subscriptions": ("discount_amount",),
+    "departures": ("subscription_id", "reason"),
     "survey_responses": ("customer_id", "comment"),
     "usage_events": ("uses", "minutes"),
     "payment_failures": ("amount",),

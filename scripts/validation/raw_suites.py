@@ -75,8 +75,8 @@ BEFORE_NEEDED = 20
 CUSTOMERS_PER_ORDER = 0.99
 ORDERS_NEEDED = 50
 
-# When a row of the table happened. Order lines have no time of their own; a subscription may start in the
-# future.
+# When a row of the table happened. Order lines have no time of their own; a subscription may start, and a
+# departure lie, in the future.
 EVENT_COLUMNS = {
     "customers": "signed_up_at",
     "orders": "ordered_at",
@@ -553,6 +553,8 @@ def _own_checks(table: Table) -> Iterator[Expectation]:
         yield from _refunds()
     elif table.name == "subscriptions":
         yield from _subscriptions()
+    elif table.name == "departures":
+        yield from _departures()
     elif table.name == "survey_responses":
         yield no_rows(
             "Responses without a customer",
@@ -563,6 +565,69 @@ where "customer_id" is null""",
             todo="They count in the score of the survey, but cannot be tied to anybody: no segment, no "
             "follow-up.",
         )
+
+
+def _departures() -> Iterator[Expectation]:
+    """Statements that can end nothing. Those that the data contradicts are told by dbt."""
+    bought = """
+    select "customer_id", cast("ordered_at" as date) as "day" from "raw"."orders"
+    union all
+    select "customer_id", "started_on" as "day" from "raw"."subscriptions"
+"""
+    yield no_rows(
+        "Departures of somebody who never bought",
+        f"""with "unknown" as (
+    select *
+    from "raw"."departures"
+    where "customer_id" not in (select "customer_id" from ({bought}) where "customer_id" is not null)
+)
+select "departure_id", "customer_id", "departed_on"
+from "unknown"
+where {_is_current("departures", "unknown")}""",
+        Severity.WARNING,
+        todo="They are in no figure. Mostly customer_id is another number than in orders and subscriptions: "
+        "check the adapter. A prospect, or somebody with a free plan, cannot leave.",
+    )
+    yield no_rows(
+        "Departures before the first purchase of their customer",
+        f"""with "first" as (
+    select "customer_id", min("day") as "day" from ({bought}) group by "customer_id"
+),
+"early" as (
+    select "departures".*, "first"."day" as "first_purchase_on"
+    from "raw"."departures" as "departures"
+    inner join "first" on "departures"."customer_id" = "first"."customer_id"
+    where "departures"."departed_on" <= "first"."day"
+)
+select "departure_id", "customer_id", "departed_on", "first_purchase_on"
+from "early"
+where {_is_current("departures", "early")}""",
+        Severity.WARNING,
+        todo="They end nothing, since nothing had begun. Mostly departed_on is another date (the sign-up, "
+        "the last change), or purchases of before are missing.",
+    )
+    yield no_rows(
+        "Departures from a subscription that is not their customer's",
+        f"""with "other" as (
+    select *
+    from "raw"."departures" as "departures"
+    where
+        "subscription_id" is not null
+        and not exists (
+            select 1
+            from "raw"."subscriptions" as "subscriptions"
+            where
+                "subscriptions"."subscription_id" = "departures"."subscription_id"
+                and "subscriptions"."customer_id" = "departures"."customer_id"
+        )
+)
+select "departure_id", "customer_id", "subscription_id", "departed_on"
+from "other"
+where {_is_current("departures", "other")}""",
+        Severity.WARNING,
+        todo="They end nothing. Leave subscription_id out of the mapping where it is another number than in "
+        "subscriptions: the customer has left altogether then.",
+    )
 
 
 def _orders() -> Iterator[Expectation]:

@@ -110,7 +110,7 @@ def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callab
 
 @pytest.fixture(scope="session")
 def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a small demo company, with all twelve raw tables. All workers read them."""
+    """The files of a small demo company, with all raw tables but `departures`. All workers read them."""
     return _made_once(
         tmp_path_factory,
         "demo_data",

@@ -80,7 +80,8 @@ def build(settings: Settings, number: int = 1) -> None:
             create or replace table intermediate.int_settings as
                 select
                     date '2011-03-09' as as_of_date, 'GBP' as reporting_currency, 'UTC' as business_timezone,
-                    'orders' as as_of_table, 1 as planned_subscriptions, 0 as later_events;
+                    'orders' as as_of_table, 1 as planned_subscriptions, 0 as planned_departures,
+                    0 as later_events;
             create schema if not exists marts;
             """
         )

@@ -38,6 +38,7 @@ final as (
         cast(churn_events.owning_team as {{ dbt.type_string() }}) as owning_team,
         cast(churn_events.stated_reason as {{ dbt.type_string() }}) as stated_reason,
         cast(churn_events.cancel_comment as {{ dbt.type_string() }}) as cancel_comment,
+        cast(churn_events.is_stated as boolean) as is_stated,
         cast(churn_events.comment_themes as {{ dbt.type_string() }}) as comment_themes,
         cast(churn_events.plan as {{ dbt.type_string() }}) as plan,
         cast(churn_events.billing_interval as {{ dbt.type_string() }}) as billing_interval,

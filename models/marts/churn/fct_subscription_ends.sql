@@ -114,6 +114,7 @@ final as (
         cast(reasons.owning_team as {{ dbt.type_string() }}) as owning_team,
         cast(joined.stated_reason as {{ dbt.type_string() }}) as stated_reason,
         cast(joined.stated_comment as {{ dbt.type_string() }}) as cancel_comment,
+        cast(coalesce(joined.is_end_stated, false) as boolean) as is_stated,
         cast(
             case when joined.end_kind = 'departure' then joined.churn_event_id end as {{ dbt.type_string() }}
         ) as churn_event_id

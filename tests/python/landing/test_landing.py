@@ -82,6 +82,13 @@ GOOD = {
         "amount": "9",
         "started_on": "2026-01-01",
     },
+    "departures": {
+        "departure_id": "d",
+        "customer_id": "c",
+        "departed_on": "2026-01-01",
+        "recorded_at": "2026-01-01 10:00",
+        "reason": "price",
+    },
     "survey_invitations": {"invitation_id": "i", "customer_id": "c", "sent_at": "2026-01-01"},
     "survey_responses": {"response_id": "r", "responded_at": "2026-01-01", "score": "9"},
     "usage_events": {
@@ -263,6 +270,7 @@ DISTINGUISHING = {
     "order_items": "order_id",
     "refunds": "refund_id",
     "subscriptions": "subscription_id",
+    "departures": "departure_id",
     "survey_invitations": "invitation_id",
     "survey_responses": "response_id",
     "usage_events": "feature",

@@ -15,6 +15,7 @@ from tests.python.warehouses import Warehouse
 # Orders of nothing, alone in their month; discounts of all; costs above the price; refunds before and without
 # their order, and beyond it; people who refer themselves or each other; use and orders before the sign-up;
 # words that we use ourselves; subscriptions for nothing, for a day and of no length; requests after the end;
+# departures of nobody, of those who stay, before they came, on the day they buy, and to come;
 # three answers to one invitation; tickets that were closed before they were opened.
 TABLES = {
     "customers": """
@@ -66,6 +67,20 @@ s3,I,x,month,5,,2025-02-15,,,,
 s4,I,x,quarter,5,,2025-02-10,2025-02-10,,,
 s5,J,y,month,20,,2025-01-31,2025-10-31,2025-10-31,,
 s5,J,y,month,30,,2025-10-31,,,,
+""",
+    "departures": """
+departure_id,customer_id,subscription_id,departed_on,recorded_at,reason,comment
+d1,J,,2025-06-01,,price,x
+d2,I,,2025-06-01,,unknown,
+d3,Q,,2025-01-01,,,
+d4,G,,2025-10-20,,Price,bye
+d5,A,,2024-01-01,,,
+d6,E,,2026-01-05,2025-12-01 10:00,,
+d7,H,s2,2025-03-02,,,ok
+d8,E,,2025-07-02,,,
+d9,I,zzz,2025-01-20,,,
+d10,B,,2025-05-01,2025-11-01,all,
+d11,G,,2025-10-21,,,
 """,
     "survey_invitations": """
 invitation_id,customer_id,sent_at

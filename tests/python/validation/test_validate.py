@@ -135,7 +135,7 @@ def create_marts(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "create table intermediate.int_settings as select date '2026-03-31' as as_of_date, "
         "date '2026-03-31' as last_event_on, 'GBP' as reporting_currency, 'UTC' as business_timezone, "
-        "'orders' as as_of_table, 0 as planned_subscriptions, 0 as later_events"
+        "'orders' as as_of_table, 0 as planned_subscriptions, 0 as planned_departures, 0 as later_events"
     )
     connection.execute(
         "create table intermediate.int_subscription_bills as select * from (values "
