@@ -36,7 +36,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 # The groups that take longest, the longest first; what follows fills the gaps that they leave.
 LONG_GROUPS = (
-    *("demo", "incremental", "online_retail", "forgotten", "small_shop", "growth", "killed_build"),
+    *("demo", "incremental", "online_retail", "forgotten", "stated", "small_shop", "growth", "killed_build"),
     *(
         "rule_files",
         "plans",

@@ -66,18 +66,19 @@ def test_a_plan_is_in_no_figure_until_its_day_and_then_as_in_a_full_refresh(tmp_
     customers = "select customer_id, first_plan, subscription_value from marts.dim_customers order by 1"
     settings = "select as_of_date, as_of_table, planned_subscriptions from intermediate.int_settings"
 
+    some = ("--select", "+dim_customers", "+fct_subscription_movements")
     land(company.settings, str(company.adapter_file), company.data, datetime(2026, 2, 1, tzinfo=UTC))
     warehouse.dbt("seed")
-    warehouse.dbt("run")
+    warehouse.dbt("run", *some)
     assert warehouse.rows(settings) == [(date(2026, 1, 10), "orders", 2)]
     assert warehouse.rows(customers) == [("ann", "gold", 50), ("cy", None, 0)]
 
     company.orders("2,cy,2026-05-20,10", name="orders-2.csv")
     land(company.settings, str(company.adapter_file), company.data, datetime(2026, 6, 1, tzinfo=UTC))
-    warehouse.dbt("run")
+    warehouse.dbt("run", *some)
     assert warehouse.rows(settings) == [(date(2026, 5, 20), "orders", 0)]
     assert warehouse.rows(customers) == [("ann", "gold", 190), ("bo", "gold", 50), ("cy", None, 0)]
-    assert not differences(warehouse, full_refresh_of(warehouse, tmp_path / "full"))
+    assert not differences(warehouse, full_refresh_of(warehouse, tmp_path / "full", *some))
 
 
 @pytest.mark.xdist_group("incremental")
@@ -116,22 +117,25 @@ def test_segments_of_the_company_s_own_come_change_and_go_as_in_a_full_refresh(t
         select segment_value, installed_customers from marts.fct_customer_base
         where segment_type = 'box' and month = '2026-02-01' order by 1"""
 
+    segmented = ("fct_customer_base", "fct_revenue_concentration", "fct_cohort_retention")
+    some = ("--select", *(f"+{mart}" for mart in segmented))
+
     def night(text: str) -> None:
         company.adapter(text)
         company.land(datetime(2026, 3, 1, tzinfo=UTC))
-        warehouse.dbt("run")
-        assert not differences(warehouse, full_refresh_of(warehouse, tmp_path / "full"))
+        warehouse.dbt("run", *some)
+        assert not differences(warehouse, full_refresh_of(warehouse, tmp_path / "full", *some))
 
     def kinds(sql: str) -> list[str]:
         return [row[0] for row in warehouse.rows(sql)]
 
     company.land(datetime(2026, 3, 1, tzinfo=UTC))
     warehouse.dbt("seed")
-    warehouse.dbt("run")
+    warehouse.dbt("run", *some)
     assert kinds(types.format("fct_customer_base")) == []
     night(adapter.format(crossed=crossed, column=", segment_box: box"))
     assert warehouse.rows(boxes) == [("big", 1), ("small", 1), ("unknown", 1)]
-    for mart in ("fct_customer_base", "fct_revenue_concentration", "fct_cohort_retention"):
+    for mart in segmented:
         assert kinds(types.format(mart)) == ["box", "box x plan", "country x box"], mart
     pairs = "select distinct segment_value from marts.{} where segment_type = 'box x plan' order by 1"
     assert kinds(pairs.format("rpt_subscription_retention")) == ["small x gold"]

@@ -75,7 +75,7 @@ def demo(
         "rules.health_rules",
         "rules.loyalty_tiers",
     )
-    company.warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    company.warehouse.dbt("build", "--exclude-resource-type", "unit_test", "test")
     yield company
 
 
@@ -125,7 +125,7 @@ def test_one_own_rule_leaves_the_others_alone(demo: Demo) -> None:
 def test_what_is_incremental_is_computed_anew_by_own_rules(demo: Demo, tmp_path: Path) -> None:
     """The months of long ago are judged by the own rules too, as a full refresh does it."""
     other = Demo(tmp_path, demo.data, demo.warehouse)
-    other.warehouse.dbt("build", "--full-refresh", "--exclude-resource-type", "unit_test")
+    other.warehouse.dbt("run", "--full-refresh")
     one, two = (company.warehouse.settings.build_database for company in (demo, other))
     for schema in ("intermediate", "marts"):
         differences = mart_differences(one, two, schema)
