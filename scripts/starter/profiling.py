@@ -195,7 +195,7 @@ def _profile(
     )
     named = sum(bool(_PERSON.fullmatch(value.strip())) for value in distinct)
     # Of the different values, not of the rows: half of all customers may live in the United Kingdom.
-    result.is_person = not numeric and len(distinct) > 3 and named >= 0.6 * len(distinct)
+    result.is_person = not numeric and len(distinct) > 1 and named >= 0.6 * len(distinct)
     has_address = _share(counts, distinct, _IPV4) >= TYPICAL_SHARE
     personal_name = (
         is_personal_name(name) and not (numeric and not result.is_phone) and not result.is_currency

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from scripts.core.sql import identifier
 from scripts.starter.guessing import Guess, Guesses, line_columns
 from scripts.starter.profiling import Profile
-from scripts.starter.vocabulary import THRESHOLD, fold, name_score, word_set
+from scripts.starter.vocabulary import ORDER_STATUSES, THRESHOLD, fold, meaning, name_score, word_set
 
 # Tables whose rows are money, and the words of columns that are money, or part of it.
 _TABLES_OF_MONEY = ("orders", "refunds", "subscriptions")
@@ -31,6 +31,11 @@ _MONEY_PHRASES = (
     "khach can tra",
     "khach da tra",
     "tien tip",
+)
+_NO_MONEY = word_set(
+    "id no nr number code key zip postal postcode plz phone tel fax sku ean barcode index row line count items "
+    "item qty quantity pieces units weight age year month day week hour rating score stars points version size "
+    "width height days ip device menge anzahl sl so luong ma"
 )
 _STATUS = word_set(
     "status state financial fulfillment trial trialing test testmode livemode voided void deleted cancelled "
@@ -81,12 +86,17 @@ def _question(guess: Guess, profile: Profile) -> str | None:
     amount = "amount" if guess.table.name in ("refunds", "subscriptions") else "gross_amount"
     is_number = profile.numbers is not None and profile.dates is None
     has_values = any(value.strip("0.,- ") for value in profile.counts)
-    if is_number and has_values and _speaks_of(profile, _MONEY, _MONEY_PHRASES):
+    # A number whose name says nothing may be money too.
+    says_what = bool(_NO_MONEY & set(fold(profile.name).split())) or profile.is_phone or profile.is_unique
+    is_money = _speaks_of(profile, _MONEY, _MONEY_PHRASES) or not says_what
+    if is_number and has_values and is_money:
         return f"{name} (for example {shown}) is not used: is it in {amount}, and should it be?"
     of_pieces = guess.table.name == "subscriptions" and _speaks_of(profile, _PIECES, _PIECES_PHRASES)
     if is_number and of_pieces:
         return f"{name} (for example {shown}) is not used: is amount the price of one, or of all?"
-    has_states = 1 < len(profile.counts) <= _MOST_STATES
+    alone = next(iter(profile.counts)) if len(profile.counts) == 1 else None
+    is_certain = alone is not None and meaning(alone, ORDER_STATUSES) == "completed"
+    has_states = len(profile.counts) <= _MOST_STATES and not is_certain
     is_state = has_states or (profile.dates is not None and "trial" in fold(profile.name))
     if is_state and not profile.is_personal and _speaks_of(profile, _STATUS, _STATUS_PHRASES):
         return f"{name} (for example {shown}) is not used: does each of its values bring money?"
@@ -101,6 +111,10 @@ def _speaks_of(profile: Profile, words: frozenset[str], phrases: Iterable[str]) 
 def _identity(guess: Guess) -> list[str]:
     """Whether the id of a customer is one: of an order there is another on each row."""
     match = guess.matches.get("customer_id")
+    if match is None and guess.table.name == "orders":
+        return [
+            "Which column says who ordered? None is recognised, and without one every order is a guest's."
+        ]
     if match is None or guess.table.name not in ("orders", "subscriptions") or guess.lines:
         return []
     profile = match.profile

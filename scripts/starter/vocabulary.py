@@ -59,7 +59,8 @@ def fold(text: str) -> str:
 # --------------------------------------------------------------------------------------------- columns
 
 _CUSTOMER = (
-    "customer id, customer number, customer no, customer nr, customer code, customer ref, "
+    "cust id, cust no, cust nr, cust number, ~cust, customer id, customer number, customer no, "
+    "customer nr, customer code, customer ref, "
     "client id, client number, user id, account id, account number, account no, member id, "
     "member number, buyer id, "
     "contact id, shopper id, loyalty id, customer key, id customer, customer user, subscriber id, "

@@ -66,6 +66,12 @@ def adapter(
     suggested = _vietnamese(guesses, profiles) | suggested
     head = _variables(currencies, base, "exchange_rates" in guesses.tables, looks, suggested)
     questions = _general_questions(body, currencies, base, suggested)
+    questions += [
+        f"{one.group.label} looks like {one.table.name}, without {', '.join(one.missing)}: fill the question "
+        "marks of its draft below, or it stays out of all numbers."
+        for one in guesses.incomplete
+        if body
+    ]
     lines = [
         f"# A first draft of the adapter {name}, from the names and the first rows of the exports.",
         "# Look at every line marked CHOOSE; a line that starts with # is not in force.",

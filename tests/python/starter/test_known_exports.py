@@ -227,6 +227,31 @@ def test_an_id_that_is_another_on_each_row(shop: Shop) -> None:
     assert "customer_id" in question and "account number" in question
 
 
+def test_what_a_number_could_hide_in_is_asked_about(shop: Shop) -> None:
+    """A status of one value that brings no money, a number whose name says nothing, orders of nobody."""
+    header = "order_id,order_date,total (EUR),off,Payment state,items"
+    rows = [f"{n},2026-01-{1 + n % 28:02d},{n}.50,{n % 4},voided,{n % 3}" for n in range(40)]
+    shop.write("orders.csv", "\n".join([header, *rows]))
+    shop.write("refunds.csv", "refund_id,order_id,day\n1,1,2026-01-02\n2,2,2026-01-03\n")
+    shop.start()
+    asked = "\n".join(shop.questions)
+    for part in (
+        "Payment state",
+        "off (for example",
+        "Which column says who ordered?",
+        "refunds.csv looks like",
+    ):
+        assert part in asked, part
+    assert len(shop.questions) == 4
+
+
+def test_two_names_are_names_too(shop: Shop) -> None:
+    rows = ["HD1,Nguyễn Văn An,13/03/2025,150000", "HD2,Trần Thị Bình,14/03/2025,99000"]
+    shop.write("don.csv", "\n".join(["Mã đơn,Khách hàng,Ngày bán,Tổng cộng", *rows]))
+    shop.start()
+    assert any("names of people" in question for question in shop.questions)
+
+
 def test_no_currency_is_a_question(shop: Shop) -> None:
     shop.write(
         "orders.csv", "order_id,customer_id,order_date,total\n1,a,2026-01-01,5.00\n2,a,2026-01-02,6.00\n"
