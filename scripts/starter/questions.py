@@ -34,8 +34,8 @@ _MONEY_PHRASES = (
 )
 _NO_MONEY = word_set(
     "id no nr number code key zip postal postcode plz phone tel fax sku ean barcode index row line count "
-    "items item qty quantity pieces units weight age year month day week hour rating score stars points version "
-    "size width height days ip device menge anzahl sl so luong ma"
+    "items item qty quantity pieces units weight age year month day week hour rating score stars points "
+    "version size width height days ip device menge anzahl sl so luong ma"
 )
 _STATUS = word_set(
     "status state financial fulfillment trial trialing test testmode livemode voided void deleted cancelled "
