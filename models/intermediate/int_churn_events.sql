@@ -172,18 +172,26 @@ health_totals as (
     group by events.churn_event_id
 ),
 
+-- Money that goes back on the day they leave is part of the leaving; what they buy on it is not.
 order_totals as (
     select
         events.churn_event_id,
-        sum(customer_days.net_revenue) as net_revenue,
-        sum(customer_days.gross_revenue) as gross_revenue,
-        sum(customer_days.discount_amount) as discount_amount
+        sum(
+            case
+                when events.churned_on > customer_days.activity_on then customer_days.net_revenue
+                else -customer_days.refunded_amount
+            end
+        ) as net_revenue,
+        sum(case when events.churned_on > customer_days.activity_on then customer_days.gross_revenue end)
+            as gross_revenue,
+        sum(case when events.churned_on > customer_days.activity_on then customer_days.discount_amount end)
+            as discount_amount
     from events
     inner join customer_days
         on
             events.customer_id = customer_days.customer_id
             and events.value_from <= customer_days.activity_on
-            and events.churned_on > customer_days.activity_on
+            and events.churned_on >= customer_days.activity_on
     group by events.churn_event_id
 ),
 

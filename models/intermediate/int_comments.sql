@@ -1,6 +1,6 @@
 -- Grain: one row per comment a person wrote by as_of_date: with a response to a survey, or when cancelling a
--- subscription, or leaving; blank ones are none. With what the customer was worth to us on that day, so that what hangs on a
--- theme can be summed. For the themes see int_comment_themes.
+-- subscription, or leaving; blank ones are none. With what the customer was worth to us on that day, so that what
+-- hangs on a theme can be summed. For the themes see int_comment_themes.
 
 with responses as (
     select * from {{ ref('stg_survey_responses') }}

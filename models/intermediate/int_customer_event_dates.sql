@@ -1,8 +1,9 @@
 {{ config(materialized='view') }}
 
--- Grain: one row per customer and event that the customer grains count (an order, a refund, a day of use, a sign-up, a
--- subscription's start, notice and end, a stated departure), or that comes of one: the day on which an order no longer makes active. Only
--- who and when, before any cut at as_of_date: it tells whose rows change when as_of_date moves.
+-- Grain: one row per customer and event that the customer grains count (an order, a refund, a day of use, a sign-up,
+-- a subscription's start, notice and end, a stated departure), or that comes of one: the day on which an order no
+-- longer makes active. Only who and when, before any cut at as_of_date: it tells whose rows change when as_of_date
+-- moves.
 
 with orders as (
     select * from {{ ref('stg_orders') }}

@@ -8,11 +8,11 @@
     )
 }}
 
--- Grain: one row per spell of a customer: days without a break on which they were active. An order makes active
--- for active_window_days, its own day included, and not beyond the day on which they are stated to have left; a paid subscription from its start to its end (exclusive);
--- either suffices. `active_until` is the first day on which they no longer were (they lapsed, or churned, on it),
--- null while the spell lasts. Whatever asks who was active, new, lapsed or reactivated reads this, so that all
--- marts agree.
+-- Grain: one row per spell of a customer: days without a break on which they were active. An order makes active for
+-- active_window_days, its own day included, and not beyond the day on which they are stated to have left; a paid
+-- subscription from its start to its end (exclusive); either suffices. `active_until` is the first day on which they
+-- no longer were (they lapsed, or churned, on it), null while the spell lasts. Whatever asks who was active, new,
+-- lapsed or reactivated reads this, so that all marts agree.
 
 with customer_days as (
     select *

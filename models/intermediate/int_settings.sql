@@ -1,6 +1,6 @@
--- Grain: one row, the company's settings with as_of_date resolved: the one given, else the day of the last event that
--- has happened. Plans for the future (what begins after the load, the end of a subscription, a rate of exchange, a departure
--- to come) are no events, and a few rows far behind all others are taken for mistyped dates.
+-- Grain: one row, the company's settings with as_of_date resolved: the one given, else the day of the last event
+-- that has happened. Plans for the future (what begins after the load, the end of a subscription, a rate of
+-- exchange, a departure to come) are no events, and a few rows far behind all others are taken for mistyped dates.
 
 {%- set events = [
     ('orders', 'ordered_on'),

@@ -1,13 +1,14 @@
--- Grain: one row per statement of a departure by as_of_date, and paid period that it bears on; of one that bears on none,
--- one row without a period. What it does to the period (`effect`):
+-- Grain: one row per statement of a departure by as_of_date, and paid period that it bears on; of one that bears on
+-- none, one row without a period. What it does to the period (`effect`):
 --
 --   ends         the last period of a subscription runs without an end: it ends on the day stated
 --   tells_why    the subscription has an end of its own within departure_days: the same departure, whose day stays
 --   contradicted the subscription went on: it has a later period, or another end
 --
--- Where any period contradicts a statement, it does nothing at all (`is_contradicted`). Without a subscription of its own
--- a statement is about the customer: all that runs ends, and their orders make them active no longer (`ends_orders`).
--- Statements of the same subscription: the first that ends it counts. See int_subscription_periods, int_customer_spells.
+-- Where any period contradicts a statement, it does nothing at all (`is_contradicted`). Without a subscription of its
+-- own a statement is about the customer: all that runs ends, and their orders make them active no longer
+-- (`ends_orders`). Of several statements the first that ends a period counts. See int_subscription_periods,
+-- int_customer_spells.
 
 with statements as (
     select departures.*
@@ -57,7 +58,7 @@ judged as (
                 and run_periods.run_until < {{ add_days('statements.departed_on', 'settings.departure_days') }}
                 and statements.departed_on < {{ add_days('run_periods.run_until', 'settings.departure_days') }}
                 then 'tells_why'
-            when run_periods.started_on >= statements.departed_on then null
+            when run_periods.started_on >= statements.departed_on then cast(null as {{ dbt.type_string() }})
             when run_periods.run_until is null then 'ends'
             when run_periods.run_until >= statements.departed_on then 'contradicted'
         end as effect

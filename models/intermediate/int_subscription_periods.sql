@@ -1,7 +1,8 @@
 -- Grain: one row per period of a subscription with one plan and price, begun by as_of_date, in the reporting
--- currency. Where two periods of one subscription overlap, the earlier ends as the later begins; one that ends on the
--- day it begins never ran. `ended_on` is exclusive, and null while the period runs: an end after as_of_date has not
--- happened. A subscription that runs without an end may end by a statement, see int_stated_departures. For what was billed see int_subscription_bills, for who is active int_customer_spells.
+-- currency. Where two periods of one subscription overlap, the earlier ends as the later begins; one that ends on
+-- the day it begins never ran. `ended_on` is exclusive, and null while the period runs: an end after as_of_date has
+-- not happened. A subscription that runs without an end may end by a statement, see int_stated_departures. For what
+-- was billed see int_subscription_bills, for who is active int_customer_spells.
 
 with delivered as (
     -- A period without length touches no neighbour.

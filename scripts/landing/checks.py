@@ -18,7 +18,7 @@ from scripts.core.errors import LandingError
 from scripts.core.progress import LOGGER
 from scripts.core.sql import identifier, literal
 from scripts.landing.adapters import Adapter
-from scripts.landing.duplicates import judge_duplicates
+from scripts.landing.duplicates import judge_duplicates, refuse_what_never_ran
 from scripts.landing.forgotten import leave_out_forgotten, redact_broken_lines, remember_marks
 from scripts.landing.mapped_rows import MappedRows, find_mapped_rows
 from scripts.landing.mapped_units import MappedUnit
@@ -124,6 +124,7 @@ def _check_table(
         converted, new_marks = leave_out_forgotten(connection, rows, salt, marks)
     run(f"create or replace temp view {names.read} as {converted('true')}")
     judge_duplicates(connection, rows.table)
+    refuse_what_never_ran(connection, rows.table)
     excluded = [
         f"_mapped_row not in (select _mapped_row from {name})"
         for name in (names.bad, names.repeated)

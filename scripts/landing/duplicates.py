@@ -8,6 +8,11 @@ from scripts.contract.raw_tables import Table, stored_name
 from scripts.core.sql import identifier, literal
 from scripts.landing.working_tables import Names, has_rows
 
+# What makes two periods of a subscription that begin on one day the same one.
+_TERMS = {name: identifier(name) for name in ("plan", "billing_interval", "amount", "currency")} | {
+    "discount_amount": "coalesce(discount_amount, 0)"
+}
+
 
 def judge_duplicates(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Of rows of one file with one key: all equal → the first is stored; else all are rejected."""
@@ -113,3 +118,56 @@ def _set_aside_what_never_ran(connection: duckdb.DuckDBPyConnection, table: Tabl
             f"insert into {names.bad} select _file, _mapped_row, {reason} from never_ran "
             f"where _mapped_row not in (select _mapped_row from {names.bad})"
         )
+
+
+def refuse_what_never_ran(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Refuse a period without length that would take the place of another one, of an earlier file.
+
+    Who takes a plan and goes back on the same day may leave both rows in two files; the later file's counts,
+    and what runs would be gone. A period of the same terms is the same one, undone: it does take the place.
+    """
+    names = Names(table)
+    run = connection.execute
+    for began, ended in ((one, other) for one, other in table.ordered_dates if one in table.key):
+        terms = f"struct_pack({', '.join(f'{name} := {sql}' for name, sql in _TERMS.items())}) as terms"
+        starts, ends = identifier(began), identifier(ended)
+        run(f"""
+            create or replace temp table never_ran as
+            select _file, _mapped_row, _row_key, file_sequence, {terms}
+            from {names.read}
+            join landing_files using (_file)
+            where {starts} = {ends} and _mapped_row not in (select _mapped_row from {names.bad})
+        """)
+        if not has_rows(connection, "never_ran"):
+            continue
+        ran = [
+            f"""
+            select _row_key, file_sequence, {terms}, source_file as file
+            from {names.read}
+            join landing_files using (_file)
+            where
+                {starts} is distinct from {ends}
+                and _mapped_row not in (select _mapped_row from {names.bad})"""
+        ]
+        if run(
+            "select 1 from information_schema.tables where table_schema = 'raw' and table_name = ?",
+            [table.name],
+        ).fetchone():
+            ran.append(f"""
+            select _row_key, _file_sequence as file_sequence, {terms}, _source_file as file
+            from raw.{identifier(table.name)}
+            where {starts} is distinct from {ends} and _source_file not in (
+                select source_file from landing_files where table_name = {literal(table.name)}
+            )""")
+        run(f"""
+            insert into {names.bad}
+            select
+                never_ran._file, never_ran._mapped_row,
+                {literal(f"{ended} is {began}, and another row of that day has a length (in ")}
+                || max(ran.file) || '): this one never ran'
+            from never_ran
+            join ({" union all ".join(ran)}) as ran
+                on never_ran._row_key = ran._row_key and never_ran.file_sequence > ran.file_sequence
+            group by never_ran._file, never_ran._mapped_row
+            having not bool_or(never_ran.terms is not distinct from ran.terms)
+        """)

@@ -266,6 +266,17 @@ def _subscription_retention(_: Past) -> Iterator[Expectation]:
         partition by "current"."subscription_id" order by "current"."started_on" desc
     ) = 1
 ),
+-- A subscription that knows no end may have ended on a day that a landed statement names.
+"stated" as (
+    select "ends"."subscription_id", "ends"."started_on"
+    from "marts"."fct_subscription_ends" as "ends"
+    inner join (
+        {current_rows("departures")}
+    ) as "departures"
+        on "ends"."customer_id" = "departures"."customer_id"
+        and "ends"."ended_on" = "departures"."departed_on"
+    where "ends"."is_stated"
+),
 "running" as (
     select
         "latest"."customer_id",
@@ -280,6 +291,7 @@ def _subscription_retention(_: Past) -> Iterator[Expectation]:
         "latest"."amount" > coalesce("latest"."discount_amount", 0) as "is_paid"
     from "latest"
     cross join "settings"
+    anti join "stated" using ("subscription_id", "started_on")
     where
         ("latest"."ended_on" is null or "latest"."ended_on" > "settings"."as_of_date")
         and "latest"."has_been_paid"

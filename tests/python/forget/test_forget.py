@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -443,6 +444,10 @@ tables:
     files: subscriptions.csv
     columns: {subscription_id: id, customer_id: customer, billing_interval: "'month'", amount: amount,
       started_on: began}
+  departures:
+    files: departures.csv
+    optional: true
+    columns: {departure_id: id, customer_id: customer, departed_on: day, reason: reason, comment: comment}
 """
 
 
@@ -540,6 +545,30 @@ def test_versions_of_an_order_count_as_they_did(company: Company) -> None:
     rows = company.rows(current)
     assert rows[0] == ("1", "8", 11) and rows[1][1:] == (None, 30) and len(rows[1][0]) == 32
     assert company.values("select count(*) from raw.orders where customer_id = '7' or order_id = '2'") == [0]
+
+
+def test_a_stated_departure_goes_and_its_day_stays(company: Company) -> None:
+    """What ended by a statement alone would run on in what remains, and with it the MRR."""
+    company.write(
+        "departures.csv",
+        "id,customer,day,reason,comment\nd7,7,2026-02-10,price,too dear\nd8,8,2026-02-11,moved,\n",
+    )
+    company.land()
+    with duckdb.connect(str(company.settings.build_database)) as connection:
+        connection.execute(
+            """
+            create schema intermediate;
+            create table intermediate.int_subscription_periods as select * from (values
+                ('s', date '2026-01-01', date '2026-02-10', true), ('t', date '2026-02-01', null, false)
+            ) as t (subscription_id, started_on, ended_on, is_end_stated)
+            """
+        )
+    removal = remove(company, "7")
+    assert removal.ended == 1
+    rows = company.rows("select amount::int, ended_on from raw.subscriptions order by started_on, amount")
+    assert [row for row in rows if row[0] == 10] == [(10, date(2026, 2, 10))]
+    assert [row for row in rows if row[0] == 20] == [(20, date.today())]
+    assert company.values("select departure_id from raw.departures order by 1") == ["d8"]
 
 
 def test_whoever_was_forgotten_is_left_out_of_what_comes(company: Company) -> None:

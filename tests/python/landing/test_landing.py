@@ -932,6 +932,53 @@ def test_a_plan_that_was_taken_back_on_its_day_does_not_take_the_running_one_wit
     assert [row for row, reason in reasons if "different content" in reason] == [6, 7]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_plan_taken_back_does_not_take_the_running_one_of_an_earlier_file_with_it(company, at_once):
+    """The same plan is the same period, undone: then nothing of that day ran. In one landing or in two."""
+    company.adapter("""
+        max_reject_share: 1
+        tables:
+          subscriptions:
+            files: subs*.csv
+            columns:
+              subscription_id: sub
+              customer_id: who
+              plan: plan
+              billing_interval: "'month'"
+              amount: amount
+              started_on: start
+              ended_on: stop
+    """)
+    header = "sub,who,plan,amount,start,stop\n"
+    company.write(
+        "subs1.csv",
+        f"{header}s,ann,basic,5,2026-02-10,\nu,cy,pro,9,2026-02-10,\nv,di,pro,9,2026-02-10,2026-02-20\n",
+    )
+    if not at_once:
+        company.land()
+    company.write(
+        "subs2.csv",
+        f"{header}s,ann,pro,9,2026-02-10,2026-02-10\nu,cy,pro,9,2026-02-10,2026-02-10\n"
+        "v,di,pro,8,2026-02-10,2026-02-10\nw,ed,pro,8,2026-02-10,2026-02-10\n",
+    )
+    company.land()
+    assert company.rows("select subscription_id, plan, ended_on from raw.subscriptions order by all") == [
+        ("s", "basic", None),
+        ("u", "pro", date(2026, 2, 10)),
+        ("u", "pro", None),
+        ("v", "pro", date(2026, 2, 20)),
+        ("w", "pro", date(2026, 2, 10)),
+    ]
+    reason = (
+        "ended_on is started_on, and another row of that day has a length (in subs1.csv): this one never ran"
+    )
+    assert company.reasons() == [reason, reason]
+    # A file that comes again changes nothing of it.
+    company.write("subs2.csv", (company.data / "subs2.csv").read_text() + "x,fy,pro,8,2026-02-10,\n")
+    company.land()
+    assert company.reasons() == [reason, reason]
+
+
 def test_a_survey_alone_is_a_company(company):
     company.adapter("""
         tables:

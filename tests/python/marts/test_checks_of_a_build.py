@@ -284,6 +284,24 @@ FAULTS = [
         "update fct_churn_events set is_reactivated = true",
     ),
     (
+        "who_shops_and_subscribes_is_one_answer",
+        "fct_subscription_movements",
+        "update fct_subscription_movements set movement = 'reactivation' where movement = 'new' "
+        "and customer_id in "
+        "(select customer_id from intermediate.int_customers where first_order_on is not null)",
+    ),
+    (
+        "who_shops_and_subscribes_is_one_answer",
+        "int_churn_spells",
+        "update int_churn_spells set churned_on = churned_on + 100 where churned_on is not null",
+    ),
+    (
+        "no_subscription_goes_on_after_a_departure",
+        "int_stated_departures",
+        "insert into int_stated_departures (departure_id, customer_id, departed_on, is_contradicted) "
+        "values ('d', 'c', date '2026-01-01', true)",
+    ),
+    (
         "winback_candidates_are_those_who_left",
         "rpt_winback_candidates",
         "update rpt_winback_candidates set customer_id = 'somebody else' where winback_rank = 1",

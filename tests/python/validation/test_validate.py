@@ -661,6 +661,49 @@ def test_orders_of_unknown_customers(find_raw: Callable[..., list[Finding]]) -> 
     )
 
 
+def test_departures_that_can_end_nothing(find_raw: Callable[..., list[Finding]]) -> None:
+    def fill(connection: duckdb.DuckDBPyConnection) -> None:
+        insert(
+            connection, "orders", order_id="1", customer_id="a", ordered_at="2026-01-05 10:00", gross_amount=1
+        )
+        insert(
+            connection,
+            "subscriptions",
+            subscription_id="s",
+            customer_id="b",
+            started_on="2026-01-10",
+            amount=1,
+        )
+        for name, customer, subscription, day in (
+            ("shopper", "a", None, "2026-01-06"),
+            ("subscriber", "b", "s", "2026-01-11"),
+            ("nobody", "x", None, "2026-01-06"),
+            ("the day", "a", None, "2026-01-05"),
+            ("not theirs", "a", "s", "2026-01-06"),
+        ):
+            insert(
+                connection,
+                "departures",
+                departure_id=name,
+                customer_id=customer,
+                subscription_id=subscription,
+                departed_on=day,
+            )
+        # A later file has put it right.
+        insert(connection, "departures", departure_id="was", customer_id="x", departed_on="2026-01-06")
+        again = {"departed_on": "2026-01-07", "_file_sequence": 2}
+        insert(connection, "departures", departure_id="was", customer_id="a", **again)
+
+    found = {
+        finding.expectation: [row["departure_id"] for row in finding.sample] for finding in find_raw(fill)
+    }
+    assert found == {
+        "Departures of somebody who never bought": ["nobody"],
+        "Departures before the first purchase of their customer": ["the day"],
+        "Departures from a subscription that is not their customer's": ["not theirs"],
+    }
+
+
 def test_without_a_table_of_customers_nobody_is_unknown(find_raw: Callable[..., list[Finding]]) -> None:
     def fill(connection: duckdb.DuckDBPyConnection) -> None:
         insert(connection, "orders", order_id="1", customer_id="a", ordered_at="2026-01-05", gross_amount=1)
