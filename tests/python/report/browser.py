@@ -1,0 +1,151 @@
+"""A headless Chromium, driven through a pipe by the DevTools protocol: no driver, no port, no library."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def find_chromium() -> str | None:
+    """The program, or None where there is none."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class Browser:
+    """One page. What it asked the network for is in `requests`, other than the page itself."""
+
+    def __init__(self, writing: int, reading: int) -> None:
+        self._writing, self._reading = writing, reading
+        self._numbers = itertools.count(1)
+        self._rest = b""
+        self._session: str | None = None
+        self.events: list[dict[str, Any]] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Network", "Runtime", "Log"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Call a method of the protocol and wait for its answer; events that come meanwhile are kept."""
+        number = next(self._numbers)
+        message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._writing, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._receive()
+            if answer.get("id") == number:
+                assert "error" not in answer, answer
+                return answer["result"]
+            self.events.append(answer)
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            block = os.read(self._reading, 1 << 20)
+            assert block, "the browser has ended"
+            self._rest += block
+        message, self._rest = self._rest.split(b"\0", 1)
+        return json.loads(message)
+
+    def open(self, page: Path, width: int, *, height: int = 900, is_dark: bool = False) -> None:
+        """Show a file at a width of so many pixels, and wait until it has loaded."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}]
+        self.call("Emulation.setEmulatedMedia", features=scheme)
+        self.events.clear()
+        self.call("Page.navigate", url=page.as_uri())
+        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+            self.events.append(self._receive())
+
+    @property
+    def requests(self) -> list[str]:
+        """What was asked for since the page was opened."""
+        return [
+            event["params"]["request"]["url"]
+            for event in self.events
+            if event.get("method") == "Network.requestWillBeSent"
+        ]
+
+    @property
+    def complaints(self) -> list[str]:
+        """What the browser wrote to its console, such as what its policy forbade."""
+        return [
+            event["params"]["entry"]["text"]
+            for event in self.events
+            if event.get("method") == "Log.entryAdded"
+        ]
+
+    def run(self, script: str) -> Any:
+        """The value of an expression in the page; the tester may run scripts where the page may not."""
+        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def press(self, key: str, code: int) -> None:
+        """Press a key and let it go."""
+        for kind in ("rawKeyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
+    def photograph(self, file: Path, *, selector: str | None = None) -> None:
+        """A picture of the whole page, or of one element."""
+        element = f"document.querySelector({json.dumps(selector or 'html')})"
+        clip = self.run(
+            f"(() => {{ const e = {element};"
+            "const r = e.getBoundingClientRect();"
+            "return {x: r.x + scrollX, y: r.y + scrollY, width: r.width, height: r.height, scale: 1}; })()"
+        )
+        data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)[
+            "data"
+        ]
+        file.write_bytes(base64.b64decode(data))
+
+
+@contextmanager
+def open_browser(profile: Path) -> Iterator[Browser]:
+    """A browser with a profile of its own, ended afterwards."""
+    program = find_chromium()
+    assert program
+    ours_to_read, theirs_to_write = os.pipe()
+    theirs_to_read, ours_to_write = os.pipe()
+    # It reads from 3 and writes to 4, whatever numbers the pipes have here.
+    process = subprocess.Popen(
+        [
+            *("/bin/sh", "-c", f'exec "$@" 3<&{theirs_to_read} 4>&{theirs_to_write}', "sh"),
+            *(program, "--headless=new", "--remote-debugging-pipe", f"--user-data-dir={profile}"),
+            *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions"),
+            *(
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--hide-scrollbars",
+                "about:blank",
+            ),
+        ],
+        pass_fds=(theirs_to_read, theirs_to_write),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(theirs_to_read)
+    os.close(theirs_to_write)
+    try:
+        yield Browser(ours_to_write, ours_to_read)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours_to_read)
+        os.close(ours_to_write)
