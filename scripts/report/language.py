@@ -83,6 +83,11 @@ class Language:
         pattern = self.locale.currency_formats["standard"].pattern.replace(".00", "")
         return format_currency(round(amount), currency, pattern, locale=self.locale, currency_digits=False)
 
+    def headline_money(self, amount: float, currency: str) -> str:
+        """An amount in large letters: whole as long as there is room, else 439.6M."""
+        whole = self.money(amount, currency)
+        return whole if len(whole) <= 11 else self.short_money(amount, currency)
+
     def short_money(self, amount: float, currency: str) -> str:
         """An amount for the mark of an axis: 12K, 1,2 Tr."""
         if abs(amount) < 1000:
@@ -92,13 +97,13 @@ class Language:
             return format_currency(amount, currency, pattern, locale=self.locale, currency_digits=False)
         return format_compact_currency(amount, currency, locale=self.locale, fraction_digits=1)
 
-    def compact(self, value: float | None) -> str:
+    def compact(self, value: float | None, digits: int = 1) -> str:
         """A number for a small place: 950, 1.2K."""
         if value is None:
             return "–"
         if abs(value) < 1000:
-            return self.number(value, 0 if abs(value) >= 10 or value == round(value) else 1)
-        return format_compact_decimal(value, locale=self.locale, fraction_digits=1)
+            return self.number(value, 0 if abs(value) >= 10 or value == round(value) else digits)
+        return format_compact_decimal(value, locale=self.locale, fraction_digits=digits)
 
     def month(self, month: date) -> str:
         """A month in a sentence."""

@@ -63,8 +63,9 @@ def plot_lying(
             if length > 0:
                 parts.append(_rectangle(start, middle - 8, length, 16, part))
         parts.append(tag("text", bar.told, x=ends[1] + 6, y=middle + 4, class_="value"))
+        # Not through the labels, where they stand above.
+        parts.append(_line(scale(0), middle - (11 if is_narrow else row / 2), scale(0), middle + row / 2 - 4))
     bottom = head + len(bars) * row
-    parts.append(_line(scale(0), head + 2, scale(0), bottom))
     return parts, bottom + 4
 
 

@@ -87,21 +87,12 @@ def plot_pairs(
     """
     row = 30.0
     most = max((max(pair.first, pair.second) for pair in pairs), default=1)
-    ticks = svg.nice_ticks(low, most if high is None else high, 3 if width < 420 else 5)
-    left = min(max(svg.text_width(pair.label) for pair in pairs) + 14, width * 0.36)
+    ticks = svg.nice_ticks(low, most if high is None else high, 3 if width < 420 and high is None else 5)
+    left = min(max(svg.text_width(pair.label) for pair in pairs) + 14, width * 0.42)
     right = max(svg.text_width(format_x(ticks[-1])) / 2 + 4, 10)
     x = Scale(ticks[0], ticks[-1], left, width - right)
-    top = 26.0
+    parts, top = _key(names, width)
     bottom = top + len(pairs) * row
-    parts = [
-        tag("circle", cx=left + 5, cy=9, r=5, class_="dot hollow c2"),
-        tag("text", names[0], x=left + 14, y=13, class_="name c2"),
-    ]
-    second = left + 14 + svg.text_width(names[0]) * svg.BOLD + 20
-    parts += [
-        tag("circle", cx=second, cy=9, r=5, class_="dot c1"),
-        tag("text", names[1], x=second + 9, y=13, class_="name c1"),
-    ]
     for tick in ticks:
         parts.append(
             tag("path", d=f"M{svg.number(x(tick))} {svg.number(top)}V{svg.number(bottom)}", class_="grid")
@@ -119,6 +110,20 @@ def plot_pairs(
         parts.append(tag("circle", told, cx=x(pair.first), cy=at, r=5, class_="dot hollow c2"))
         parts.append(tag("circle", told, cx=x(pair.second), cy=at, r=5, class_="dot c1"))
     return parts, bottom + 22
+
+
+def _key(names: tuple[str, str], width: float) -> tuple[list[Markup], float]:
+    """What the two dots are, above them and, where there is no room, in two lines; and how high that is."""
+    second = 14 + svg.text_width(names[0]) * svg.BOLD + 20
+    needed = second + 14 + svg.text_width(names[1]) * svg.BOLD
+    x, y = (second, 9) if needed <= width else (5, 27)
+    parts = [
+        tag("circle", cx=5, cy=9, r=5, class_="dot hollow c2"),
+        tag("text", names[0], x=14, y=13, class_="name c2"),
+        tag("circle", cx=x, cy=y, r=5, class_="dot c1"),
+        tag("text", names[1], x=x + 9, y=y + 4, class_="name c1"),
+    ]
+    return parts, y + 17.0
 
 
 def sparkline(values: Sequence[float | None]) -> Markup:

@@ -16,10 +16,13 @@ SHADES = 9
 
 @dataclass(frozen=True)
 class Cell:
-    """A value with what stands in its cell; an open one is not over yet, and hatched instead of coloured."""
+    """A value with what may stand in its cell, of which the first that has room does.
+
+    An open one is not over yet, and hatched instead of coloured.
+    """
 
     value: float | None
-    told: str = ""
+    told: Sequence[str] = ()
     hover: str = ""
     is_open: bool = False
 
@@ -70,13 +73,14 @@ def _cell(
     name: str, cell: Cell, x: float, y: float, width: float, height: float, highest: float
 ) -> list[Markup]:
     box = {"x": x + 1, "y": y + 1, "width": width - 2, "height": height - 2, "rx": 2}
-    told = [svg.hover(cell.hover)] if cell.hover else []
+    hover = [svg.hover(cell.hover)] if cell.hover else []
     if cell.is_open:
-        return [tag("rect", *told, **box, fill=f"url(#{name}-h)", class_="open")]
+        return [tag("rect", *hover, **box, fill=f"url(#{name}-h)", class_="open")]
     if cell.value is None:
         return []
     shade = min(int(max(cell.value, 0) / highest * SHADES), SHADES - 1) if highest > 0 else 0
-    parts = [tag("rect", *told, **box, class_=f"heat q{shade}")]
-    if svg.text_width(cell.told, 11) <= width - 2:
-        parts.append(tag("text", cell.told, x=x + width / 2, y=y + 16, class_=f"cell middle on{shade}"))
+    parts = [tag("rect", *hover, **box, class_=f"heat q{shade}")]
+    told = next((text for text in cell.told if svg.text_width(text, 11) <= width), None)
+    if told:
+        parts.append(tag("text", told, x=x + width / 2, y=y + 16, class_=f"cell middle on{shade}"))
     return parts

@@ -97,8 +97,10 @@ def _hatched(name: str, axes: Axes, x: Scale, y: Scale) -> list[Markup]:
                 class_="unobserved",
             )
         )
-    left = max(x(axes.unobserved[0][0]), x.start)
-    parts.append(tag("text", axes.unobserved_label, x=left + 4, y=y.start - 6, class_="note"))
+    left, right = (max(x(end), x.start) for end in axes.unobserved[0])
+    # The note below the picture says it too.
+    if svg.text_width(axes.unobserved_label, 11) <= right - left - 6:
+        parts.append(tag("text", axes.unobserved_label, x=left + 4, y=y.start - 6, class_="note"))
     return parts
 
 

@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 FONT = 12
 # How much wider a text is in bold.
 BOLD = 1.08
-# Widths of letters at size 1 in a wide font, since none is at hand to measure by: thought too wide, a label leaves
-# a gap; thought too narrow, it is cut.
+# Widths of letters at size 1 in a wide font, since none is at hand to measure by: thought too wide, a label
+# leaves a gap; thought too narrow, it is cut.
 _LETTER, _NARROW, _WIDE = 0.63, 0.38, 0.96
 
 

@@ -42,7 +42,12 @@ def section(reader: Reader, say: Language) -> Section | None:
     pictures = [
         picture for picture in (_reasons(reader, say), _engagement(reader, say)) if picture is not None
     ]
-    return Section("churn", say("churn.title"), say("churn.introduction"), pictures) if pictures else None
+    if not pictures:
+        return None
+    introduction = say("churn.introduction")
+    if any(row.basis == "orders" for row in reader.rows(ENGAGEMENT)):
+        introduction += " " + say("churn.introduction_shoppers")
+    return Section("churn", say("churn.title"), introduction, pictures)
 
 
 def _reasons(reader: Reader, say: Language) -> Picture | None:

@@ -105,7 +105,10 @@ def _retention(say: Language, cohorts: _Cohorts) -> Picture:
             say,
             cohorts,
             [row.retention_rate for ages in cohorts.values() for row in ages.values()],
-            lambda row: (row.retention_rate, say.percent(row.retention_rate)),
+            lambda row: (
+                row.retention_rate,
+                [say.percent(row.retention_rate), say.number((row.retention_rate or 0) * 100)],
+            ),
             lambda row: say(
                 "cohorts.retention.hover",
                 month=say.short_month(row.cohort_month),
@@ -147,7 +150,7 @@ def _value(reader: Reader, say: Language, cohorts: _Cohorts) -> Picture:
             say,
             cohorts,
             [row.value for ages in cohorts.values() for row in ages.values() if row.is_complete],
-            lambda row: (row.value, say.compact(row.value)),
+            lambda row: (row.value, [say.compact(row.value), say.compact(row.value, 0)]),
             lambda row: say(
                 "cohorts.value.hover",
                 month=say.short_month(row.cohort_month),
@@ -169,7 +172,7 @@ def _drawing(
     say: Language,
     cohorts: _Cohorts,
     values: Sequence[float | None],
-    cell: Callable[[Any], tuple[float | None, str]],
+    cell: Callable[[Any], tuple[float | None, Sequence[str]]],
     hover: Callable[[Any], str],
 ) -> Callable[[str, int], tuple[Sequence[Markup], float]]:
     highest = max((value for value in values if value is not None), default=1.0)
@@ -190,7 +193,8 @@ def _drawing(
             )
             for month, by_age in shown
         ]
-        heads = (say("cohorts.first_purchase"), say("word.customers"))
+        # Where there is no room for both, the number beside a month needs no name.
+        heads = (say("cohorts.first_purchase"), "" if width == NARROW else say("word.customers"))
         first = all_ages[0]
         # The month of the first purchase is the first one, and age 0.
         return plot_heat(name, width, rows, [str(age + (first == 0)) for age in ages], heads, highest)
@@ -198,13 +202,15 @@ def _drawing(
     return draw
 
 
-def _cell(row: Any, cell: Callable[[Any], tuple[float | None, str]], hover: Callable[[Any], str]) -> Cell:
+def _cell(
+    row: Any, cell: Callable[[Any], tuple[float | None, Sequence[str]]], hover: Callable[[Any], str]
+) -> Cell:
     if row is None:
         return Cell(None)
     if not row.is_complete:
         return Cell(None, is_open=True)
     value, told = cell(row)
-    return Cell(value, told if value is not None else "", hover(row))
+    return Cell(value, told if value is not None else (), hover(row))
 
 
 def _table(say: Language, cohorts: _Cohorts, caption: str, form: Callable[[Any], str]) -> Table:

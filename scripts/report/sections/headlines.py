@@ -57,7 +57,7 @@ def section(reader: Reader, say: Language) -> Section | None:
         return None
     has_orders = any(row.orders for row in months)
     has_subscriptions = any(row.subscribers for row in months)
-    money: Callable[[float], str] = lambda value: say.money(value, reader.currency)  # noqa: E731
+    money: Callable[[float], str] = lambda value: say.headline_money(value, reader.currency)  # noqa: E731
     figures = [
         _figure(say, months, "active_customers", say.number, is_good_up=True),
         _figure(say, months, "new_customers", say.number, is_good_up=True),
@@ -166,7 +166,7 @@ def _expected(reader: Reader, say: Language) -> Figure:
         customers=say.number(row.predicted_customers),
         unknown=say.number(row.customers - row.predicted_customers),
     )
-    return Figure(label, say.money(row.predicted_value, reader.currency), note=note)
+    return Figure(label, say.headline_money(row.predicted_value, reader.currency), note=note)
 
 
 def _table(

@@ -50,6 +50,8 @@ def section(reader: Reader, say: Language) -> Section | None:
                 row.starting_customers for row in before
             )
             reading += " " + say("retention.reading_before", rate=say.percent(mean, 1))
+    is_drawn = len(known) > 1
+    is_hatched = is_drawn and any(not row.is_window_observed for row in rows)
     picture = Picture(
         name="retention-rate",
         title=say("retention.picture"),
@@ -57,9 +59,9 @@ def section(reader: Reader, say: Language) -> Section | None:
         definition=say("retention.definition"),
         statements=[RATES],
         table=_table(say, rows),
-        draw=(lambda name, width: _draw(say, name, width, rows, known)) if len(known) > 1 else None,
+        draw=(lambda name, width: _draw(say, name, width, rows, known)) if is_drawn else None,
         is_wide=True,
-        notes=[say("retention.note_unobserved")] if any(not row.is_window_observed for row in rows) else [],
+        notes=[say("retention.note_unobserved")] if is_hatched else [],
     )
     return Section("retention", say("retention.title"), say("retention.introduction"), [picture])
 

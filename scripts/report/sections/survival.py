@@ -208,8 +208,8 @@ def _draw_panels(
         ]
         if len(curve) > 1:
             lines.append(_line("", curve))
-        label = svg.shortened(value, side - 80)
         size = say("survival.segments.size", count=segment.customers, size=say.number(segment.customers))
+        label = svg.shortened(value, side - svg.text_width(size) - 12, 13 * svg.BOLD)
         parts.append(
             svg.group(
                 svg.tag("text", label, x=0, y=14, class_="heading"),
