@@ -50,7 +50,7 @@ def plot_lying(
         middle = top + row / 2 + (7 if is_narrow else 0)
         if is_narrow:
             label = svg.shortened(bar.label, width)
-            parts.append(tag("text", label, x=0, y=top + 13, class_="label"))
+            parts.append(tag("text", label, x=2, y=top + 13, class_="label"))
         else:
             label = svg.shortened(bar.label, left - 8)
             parts.append(tag("text", label, x=left - 8, y=middle + 4, class_="label end"))

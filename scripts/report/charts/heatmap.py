@@ -55,14 +55,14 @@ def plot_heat(
     height, top = 24.0, 24.0
     parts = [
         svg.hatching(f"{name}-h"),
-        tag("text", heads[0], x=0, y=14, class_="axis"),
+        tag("text", heads[0], x=2, y=14, class_="axis"),
         tag("text", heads[1], x=left - 10, y=14, class_="axis end"),
     ]
     for place, column in enumerate(columns):
         parts.append(tag("text", column, x=left + (place + 0.5) * side, y=14, class_="axis middle"))
     for line, row in enumerate(rows):
         y = top + line * height
-        parts.append(tag("text", row.label, x=0, y=y + 16, class_="label"))
+        parts.append(tag("text", row.label, x=2, y=y + 16, class_="label"))
         parts.append(tag("text", row.size, x=left - 10, y=y + 16, class_="axis end"))
         for place, cell in enumerate(row.cells[: len(columns)]):
             parts += _cell(name, cell, left + place * side, y, side, height, highest)
@@ -80,7 +80,7 @@ def _cell(
         return []
     shade = min(int(max(cell.value, 0) / highest * SHADES), SHADES - 1) if highest > 0 else 0
     parts = [tag("rect", *hover, **box, class_=f"heat q{shade}")]
-    told = next((text for text in cell.told if svg.text_width(text, 11) <= width), None)
+    told = next((text for text in cell.told if svg.text_width(text, 11) <= width + 2), None)
     if told:
         parts.append(tag("text", told, x=x + width / 2, y=y + 16, class_=f"cell middle on{shade}"))
     return parts

@@ -60,9 +60,9 @@ def text_width(text: str, size: float = FONT) -> float:
 
 
 def _letter_width(letter: str) -> float:
-    if letter in "%@MWmw…—·→" or unicodedata.east_asian_width(letter) in "WF":
+    if letter in "%@MWmw…—·→<>=+~^#&" or unicodedata.east_asian_width(letter) in "WF":
         return _WIDE
-    if letter in "iljtf.,:;|'()[]/ \u00a0":
+    if letter in "iljtfr.,:;|'()[]/ \u00a0":
         return _NARROW
     return _LETTER if not letter.isupper() else 0.72
 

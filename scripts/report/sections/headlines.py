@@ -95,7 +95,7 @@ def section(reader: Reader, say: Language) -> Section | None:
             "headlines.introduction_compared", month=say.month(last.month), before=say.month(months[1].month)
         )
     picture = Picture(
-        name="headlines",
+        name="headlines-months",
         title=say("headlines.title_of_table"),
         reading=say(
             "headlines.reading",

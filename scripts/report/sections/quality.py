@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from scripts.report.charts.bars import Bar, Part, plot_lying
 from scripts.report.language import Language
 from scripts.report.picture import Picture, Section, Table
@@ -117,21 +120,36 @@ def section(reader: Reader, say: Language) -> Section | None:
         reading=" ".join(sentences),
         definition=say("quality.definition"),
         statements=[RESULTS, OPEN_FINDINGS, FINDINGS],
-        table=Table(
-            say("quality.picture"),
-            [say("quality.where"), say("quality.passed"), say("quality.found"), say("quality.unjudged")],
-            [
-                [
-                    say(f"quality.border.{row.border}"),
-                    say.number(row.passed),
-                    say.number(row.findings),
-                    say.number(row.without_verdict),
-                ]
-                for row in results
-            ],
-        ),
+        table=_table(say, results) if results else _table_of_rows(say, read, rejected),
         draw=(lambda name, width: plot_lying(width, bars, names=names)) if results else None,
         shown=shown,
         is_wide=True,
     )
     return Section("quality", say("quality.title"), say("quality.introduction"), [picture])
+
+
+def _table(say: Language, results: Sequence[Any]) -> Table:
+    return Table(
+        say("quality.picture"),
+        [say("quality.where"), say("quality.passed"), say("quality.found"), say("quality.unjudged")],
+        [
+            [
+                say(f"quality.border.{row.border}"),
+                say.number(row.passed),
+                say.number(row.findings),
+                say.number(row.without_verdict),
+            ]
+            for row in results
+        ],
+    )
+
+
+def _table_of_rows(say: Language, read: int, rejected: int | None) -> Table:
+    return Table(
+        say("quality.rows"),
+        [say("quality.rows"), say("quality.number")],
+        [
+            [say("quality.read"), say.number(read)],
+            [say("quality.rejected"), say.number(rejected)],
+        ],
+    )

@@ -212,7 +212,7 @@ def _draw_panels(
         label = svg.shortened(value, side - svg.text_width(size) - 12, 13 * svg.BOLD)
         parts.append(
             svg.group(
-                svg.tag("text", label, x=0, y=14, class_="heading"),
+                svg.tag("text", label, x=2, y=14, class_="heading"),
                 svg.tag("text", size, x=side, y=14, class_="axis end"),
                 svg.group(
                     *plot_lines(f"{name}-{place}", side, height, lines, _axes(say, longest), is_step=True),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import itertools
 import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +99,12 @@ class Browser:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def press(self, key: str, code: int) -> None:
-        """Press a key and let it go."""
-        for kind in ("rawKeyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+    def press(self, key: str, code: int, text: str = "") -> None:
+        """Press a key, which may write something, and let it go."""
+        for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text
+            )
 
     def photograph(self, file: Path, *, selector: str | None = None) -> None:
         """A picture of the whole page, or of one element."""
@@ -116,17 +120,32 @@ class Browser:
         file.write_bytes(base64.b64decode(data))
 
 
+_AS_3_AND_4 = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def _high(descriptor: int) -> int:
+    """The same open file under a number from 10 on."""
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10)
+    os.close(descriptor)
+    return moved
+
+
 @contextmanager
 def open_browser(profile: Path) -> Iterator[Browser]:
     """A browser with a profile of its own, ended afterwards."""
     program = find_chromium()
     assert program
-    ours_to_read, theirs_to_write = os.pipe()
-    theirs_to_read, ours_to_write = os.pipe()
-    # It reads from 3 and writes to 4, whatever numbers the pipes have here.
+    # It reads from 3 and writes to 4; whoever puts them there must not find one in the place of the other.
+    (theirs_to_read, ours_to_write), (ours_to_read, theirs_to_write) = os.pipe(), os.pipe()
+    theirs_to_read, theirs_to_write = _high(theirs_to_read), _high(theirs_to_write)
     process = subprocess.Popen(
         [
-            *("/bin/sh", "-c", f'exec "$@" 3<&{theirs_to_read} 4>&{theirs_to_write}', "sh"),
+            *(sys.executable, "-c", _AS_3_AND_4, str(theirs_to_read), str(theirs_to_write)),
             *(program, "--headless=new", "--remote-debugging-pipe", f"--user-data-dir={profile}"),
             *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions"),
             *(
@@ -145,6 +164,10 @@ def open_browser(profile: Path) -> Iterator[Browser]:
     try:
         yield Browser(ours_to_write, ours_to_read)
     finally:
+        with suppress(Exception):
+            # So that its helpers end too, and nobody writes to the profile any more.
+            os.write(ours_to_write, b'{"id": 0, "method": "Browser.close"}\0')
+            process.wait(timeout=10)
         process.kill()
         process.wait()
         os.close(ours_to_read)
