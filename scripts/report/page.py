@@ -86,7 +86,10 @@ def read_sections(reader: Reader, say: Language) -> tuple[list[Section], list[st
         try:
             section = module.section(reader, say)
         except Exception as error:
-            LOGGER.warning("report: the section %s is left out: %s", name, str(error).split("\n")[0])
+            # Said once, not in each language.
+            if name not in reader.failed:
+                LOGGER.warning("report: the section %s is left out: %s", name, str(error).split("\n")[0])
+            reader.failed.add(name)
             left_out.append(say(f"{name}.title"))
             continue
         if section is not None:

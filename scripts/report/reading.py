@@ -23,6 +23,8 @@ class Reader:
         self._connection = connection
         self._answers: dict[str, list[Any]] = {}
         self.manifest = manifest
+        # The sections that could not be drawn from it.
+        self.failed: set[str] = set()
 
     @property
     def currency(self) -> str:
