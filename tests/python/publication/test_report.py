@@ -32,7 +32,7 @@ def run(settings: Settings, *arguments: str) -> str:
         cli, ["report", *arguments], env={"TENURE_WAREHOUSE": str(settings.warehouse)}, catch_exceptions=False
     )
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.stdout
 
 
 def test_it_comes_with_the_publication(settings: Settings) -> None:
@@ -129,8 +129,8 @@ def test_what_was_forgotten_leaves_the_report_too(settings: Settings) -> None:
             "9.0 as mrr_lost, 9.0 as value_lost, date '2011-01-01' as month, true as is_complete"
         )
         connection.execute(
-            "create or replace table marts.fct_churn_events as select 'orders' as basis, date '2011-01-01' as "
-            "churn_month, 'steady' as engagement_trend, 1.0 as value_lost"
+            "create or replace table marts.fct_churn_events as select 'orders' as basis, 'steady' as "
+            "engagement_trend, date '2011-01-01' as churn_month, 1.0 as value_lost"
         )
     publication = publish(settings, RUN)
     assert "c4711" in (settings.published / "report.html").read_text(encoding="utf-8")
