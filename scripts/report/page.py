@@ -116,9 +116,9 @@ def make_pictures(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, 
     """By file name, each picture in English as an SVG file of its own, which brings its colours along."""
     reader = Reader(connection, manifest)
     sections, _ = read_sections(reader, Language("en"))
-    style = Markup("<style>\n{}</style>").format(_style("charts.css"))
+    style = f"<style>\n{_style('charts.css')}.chart {{ background: var(--surface); }}\n</style>"
     return {
-        f"{picture.name}.svg": picture.drawings()[0].replace("<title ", style + "<title ", 1) + "\n"
+        f"{picture.name}.svg": str(picture.drawings()[0]).replace("<title ", f"{style}<title ", 1) + "\n"
         for section in sections
         for picture in section.pictures
         if picture.draw is not None

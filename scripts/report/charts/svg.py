@@ -115,12 +115,23 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
 def line_path(points: Iterable[tuple[float, float]]) -> str:
     """The `d` of a line through the points, in pixels.
 
-    >>> line_path([(0.0, 1.0), (2.5, 3.0)])
-    'M0 1L2.5 3'
+    >>> line_path([(0.0, 1.0), (2.5, 3.0), (4.0, 3.0)])
+    'M0 1L2.5 3H4'
     """
-    return "".join(
-        f"{'L' if place else 'M'}{number(float(x))} {number(float(y))}" for place, (x, y) in enumerate(points)
-    )
+    written: list[str] = []
+    former: tuple[object, object] | None = None
+    for x, y in points:
+        at = (number(float(x)), number(float(y)))
+        if former is None:
+            written.append(f"M{at[0]} {at[1]}")
+        elif at[1] == former[1]:
+            written.append(f"H{at[0]}")
+        elif at[0] == former[0]:
+            written.append(f"V{at[1]}")
+        else:
+            written.append(f"L{at[0]} {at[1]}")
+        former = at
+    return "".join(written)
 
 
 def as_steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
