@@ -51,6 +51,8 @@ def write_report(settings: Settings, folder: Path, manifest: Mapping[str, Any]) 
     written = []
     for name, page in pages.items():
         unfinished = folder / f".{name}.making"
+        # What a killed run left may be sealed already, and nobody can write to that.
+        unfinished.unlink(missing_ok=True)
         try:
             unfinished.write_text(page, encoding="utf-8", newline="\n")
             make_public(unfinished)

@@ -31,6 +31,7 @@ WITHHELD = """
     from marts.fct_clv_models
     where window_name = 'full' and reason is not null
     order by model, billing_interval, segment_type, segment_value
+    limit 40
 """
 BY_COHORT = """
     select
@@ -62,7 +63,7 @@ def section(reader: Reader, say: Language) -> Section | None:
 
 
 def _expected(reader: Reader, say: Language, total: Any, withheld: Sequence[Any]) -> Picture:
-    reading = say("prediction.reading_none", customers=say.number(total.customers))
+    reading = say("prediction.reading_none", count=total.customers, customers=say.number(total.customers))
     if total.predicted_value is not None:
         reading = say(
             "prediction.reading",

@@ -18,6 +18,7 @@ from tests.python.schemas import create_marts
 
 pytestmark = [
     pytest.mark.xdist_group("report"),
+    pytest.mark.slow,
     pytest.mark.skipif(find_chromium() is None, reason="needs Chromium, as `chromium` in the path"),
 ]
 

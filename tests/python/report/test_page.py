@@ -202,7 +202,7 @@ def test_a_model_that_failed_is_told_with_its_reason(marts: duckdb.DuckDBPyConne
     )
     pages = make_pages(marts, MANIFEST)
     article = Page(pages["report.html"]).articles["prediction-expected"]
-    assert article.reading == "Of 1 customers nothing is predicted: no model has passed its test."
+    assert article.reading == "Of 1 customer nothing is predicted: no model has passed its test."
     assert article.tables[0][1] == ["orders (BG/NBD)", "1", "everything", "no fit: too few customers"]
     # What the marts say in English is told so to who listens.
     assert '<span lang="en">no fit: too few customers</span>' in pages["report.vi.html"]
