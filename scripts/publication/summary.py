@@ -46,9 +46,6 @@ _CONCENTRATION = """
     where segment_type = 'all' and period_type = 'all'
 """
 
-# Below it a score that beats silence is still hardly better than a coin.
-_TELLING_AUC = 0.55
-
 # The last month that is over.
 _SUBSCRIPTIONS = """
     select
@@ -72,12 +69,6 @@ _REASONS = """
     having sum(churn_events) > 0
     order by reason = 'unknown', events desc, reason
     limit 3
-"""
-
-_CONTROL_TOTALS = """
-    select month, measure, control_value, warehouse_value, is_agreed, explanation
-    from marts.rpt_control_totals
-    order by is_agreed, month desc, measure
 """
 
 # The newest first: who reads the summary every night knows the others.
@@ -283,7 +274,7 @@ def read_control_totals(publication: Publication) -> list[tuple[Any, ...]]:
     if not publication.rows.get("rpt_control_totals"):
         return []
     with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
-        return connection.execute(_CONTROL_TOTALS).fetchall()
+        return connection.execute(queries.CONTROL_TOTALS).fetchall()
 
 
 def format_control_totals(totals: list[tuple[Any, ...]]) -> list[tuple[str, str]]:
@@ -317,7 +308,7 @@ def format_health(skills: list[tuple[str, float, float]]) -> list[tuple[str, str
     names = {"orders": "shoppers", "subscription": "subscribers"}
     lines = []
     for basis, score, silence in skills:
-        verb = "tells" if score >= _TELLING_AUC else "hardly tells"
+        verb = "tells" if score >= queries.TELLING_AUC else "hardly tells"
         told = f"{verb} who leaves: AUC {score:.2f}, silence alone {silence:.2f}"
         if score <= silence:
             told = f"no better than silence at telling who leaves: AUC {score:.2f} against {silence:.2f}"

@@ -23,6 +23,9 @@ from markupsafe import Markup
 # By language, the name of its page in a publication.
 PAGES = {"en": "report.html", "vi": "report.vi.html"}
 
+# What the marts write between two segments that are crossed.
+_CROSSED = " x "
+
 _CATALOGUE = Path(__file__).with_name("texts.yml")
 
 
@@ -55,6 +58,17 @@ class Language:
         text = catalogue().get(f"{kind}.{value}")
         return text[self.code] if text else value
 
+    def segment_type(self, kind: str) -> str:
+        """What customers are divided by; of two crossed kinds, both."""
+        return " × ".join(self.name("segment_type", part) for part in kind.split(_CROSSED))
+
+    def segment_value(self, kind: str, value: str) -> str:
+        """What a segment is called: by us, or by the company."""
+        kinds, values = kind.split(_CROSSED), value.split(_CROSSED)
+        if len(kinds) != len(values):
+            return value
+        return " × ".join(self.name(f"segment.{one}", part) for one, part in zip(kinds, values, strict=True))
+
     def number(self, value: float | None, digits: int = 0) -> str:
         """A number with so many digits after the point; a dash where nobody knows."""
         if value is None:
@@ -82,6 +96,10 @@ class Language:
             return format_currency(amount, currency, locale=self.locale)
         pattern = self.locale.currency_formats["standard"].pattern.replace(".00", "")
         return format_currency(round(amount), currency, pattern, locale=self.locale, currency_digits=False)
+
+    def exact_money(self, amount: float | None, currency: str) -> str:
+        """An amount to the cent, where that is what matters."""
+        return "–" if amount is None else format_currency(amount, currency, locale=self.locale)
 
     def headline_money(self, amount: float, currency: str) -> str:
         """An amount in large letters: whole as long as there is room, else 439.6M."""

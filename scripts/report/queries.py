@@ -20,6 +20,9 @@ HEALTH = """
     order by churn_basis
 """
 
+# Below it a score that beats silence is still hardly better than a coin.
+TELLING_AUC = 0.55
+
 OPEN_FINDINGS = """
     select
         count(*) as findings,
@@ -27,4 +30,11 @@ OPEN_FINDINGS = """
         min(failing_since) as oldest_since
     from marts.fct_data_quality
     where is_latest and is_finding
+"""
+
+# What the owner's own screen says, and we; what does not agree first.
+CONTROL_TOTALS = """
+    select month, measure, control_value, warehouse_value, is_agreed, explanation
+    from marts.rpt_control_totals
+    order by is_agreed, month desc, measure
 """

@@ -41,6 +41,10 @@ class Reader:
         """What was asked so far."""
         return list(self._answers)
 
+    def has(self, mart: str) -> bool:
+        """Whether the publication has a mart; one of an older version may not."""
+        return mart in self.manifest.get("marts", {})
+
     def rows(self, statement: str) -> list[Any]:
         """The rows of a query, with its columns as attributes; the same question is asked once."""
         statement = as_shown(statement)

@@ -11,7 +11,7 @@ from scripts.report.charts.bars import Bar, Column, Part, plot_lying, plot_stand
 from scripts.report.charts.dots import Pair, plot_pairs
 from scripts.report.language import Language
 from scripts.report.picture import NARROW, Picture, Section, Table
-from scripts.report.queries import HEALTH
+from scripts.report.queries import HEALTH, TELLING_AUC
 from scripts.report.reading import Reader
 from scripts.report.sections import timeline
 
@@ -194,7 +194,7 @@ def _skill(reader: Reader, say: Language) -> Picture | None:
     names = (say("health.skill.silence"), say("health.skill.score"))
     sentences = [
         say(
-            _verdict(row.pooled_score_auc - row.pooled_silence_auc),
+            _verdict(row.pooled_score_auc, row.pooled_silence_auc),
             who=say(f"basis.{row.churn_basis}.who"),
             score=say.number(row.pooled_score_auc, 2),
             silence=say.number(row.pooled_silence_auc, 2),
@@ -226,8 +226,10 @@ def _skill(reader: Reader, say: Language) -> Picture | None:
     )
 
 
-def _verdict(difference: float) -> str:
-    """How to say what the score is ahead by; two that are alike to the second digit are not told apart."""
-    if difference <= 0:
+def _verdict(score: float, silence: float) -> str:
+    """How to say which of the two knows more; two that are alike to the second digit are not told apart."""
+    if score <= silence:
         return "health.skill.reading_no_better"
-    return "health.skill.reading" if difference >= 0.01 else "health.skill.reading_hardly"
+    if score < TELLING_AUC:
+        return "health.skill.reading_coin"
+    return "health.skill.reading" if score - silence >= 0.01 else "health.skill.reading_hardly"

@@ -8,7 +8,7 @@ from typing import Any
 from scripts.report.charts.bars import Bar, Part, plot_lying
 from scripts.report.language import Language
 from scripts.report.picture import Picture, Section, Table
-from scripts.report.queries import OPEN_FINDINGS
+from scripts.report.queries import CONTROL_TOTALS, OPEN_FINDINGS
 from scripts.report.reading import Reader
 
 RESULTS = """
@@ -125,7 +125,61 @@ def section(reader: Reader, say: Language) -> Section | None:
         shown=shown,
         is_wide=True,
     )
-    return Section("quality", say("quality.title"), say("quality.introduction"), [picture])
+    pictures = [picture, *_control_totals(reader, say)]
+    return Section("quality", say("quality.title"), say("quality.introduction"), pictures)
+
+
+def _control_totals(reader: Reader, say: Language) -> list[Picture]:
+    """What the owner's own screen says beside what we say; nothing where nobody wrote it down."""
+    if not reader.has("rpt_control_totals"):
+        # A publication of an older version.
+        return []
+    rows = reader.rows(CONTROL_TOTALS)
+    if not rows:
+        return []
+
+    def told(row: Any, value: float | None) -> str:
+        is_money = row.measure in ("gross_sales", "refunds", "net_sales", "mrr")
+        # To the cent: that is what is compared.
+        return say.exact_money(value, reader.currency) if is_money else say.number(value)
+
+    def table(caption: str, listed: Sequence[Any]) -> Table:
+        heads = ("measure", "there", "here", "why")
+        return Table(
+            caption,
+            [say("word.month"), *(say(f"quality.control.{head}") for head in heads)],
+            [
+                [
+                    say.short_month(row.month),
+                    say.name("measure", row.measure),
+                    told(row, row.control_value),
+                    told(row, row.warehouse_value),
+                    say("quality.control.agrees") if row.is_agreed else say.in_english(row.explanation),
+                ]
+                for row in listed
+            ],
+            words=frozenset({0, 1, 4}),
+        )
+
+    differing = [row for row in rows if not row.is_agreed][:12]
+    agreed = sum(row.is_agreed for row in rows)
+    return [
+        Picture(
+            name="quality-control-totals",
+            title=say("quality.control.title"),
+            reading=say(
+                "quality.control.reading_all" if agreed == len(rows) else "quality.control.reading",
+                count=len(rows),
+                agreed=say.number(agreed),
+                total=say.number(len(rows)),
+            ),
+            definition=say("quality.control.definition"),
+            statements=[CONTROL_TOTALS],
+            table=table(say("quality.control.title"), rows),
+            # What differs is to be seen at once.
+            shown=table(say("quality.control.differs"), differing) if differing else None,
+        )
+    ]
 
 
 def _table(say: Language, results: Sequence[Any]) -> Table:

@@ -135,7 +135,7 @@ def _segments(
     say: Language, summary: Any, segments: Sequence[Any], curves: Sequence[Any], of_all: Sequence[Any]
 ) -> Picture:
     first = segments[0]
-    kind = say.name("segment_type", first.segment_type)
+    kind = say.segment_type(first.segment_type)
     who = say(f"basis.{summary.basis}.who")
     is_chance = first.p_value >= 0.05
     named = [row for row in segments if row.survival_rate_180_days is not None]
@@ -180,7 +180,7 @@ def _segments(
 
 
 def _value(say: Language, row: Any) -> str:
-    return say.name(f"segment.{row.segment_type}", row.segment_value)
+    return say.segment_value(row.segment_type, row.segment_value)
 
 
 def _p_value(say: Language, p: float) -> str:

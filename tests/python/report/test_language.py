@@ -58,7 +58,7 @@ def test_no_text_is_left_that_nobody_asks_for() -> None:
     whole = set(re.findall(r'"([a-z0-9_.]+)"', code))
     # Keys that are put together from a word of the marts.
     begun = set(re.findall(r'f"([a-z_.]+[._])\{', code))
-    begun |= {f"{kind}." for kind in re.findall(r'say\.name\(\s*f?"([a-z_.]+)', code)}
+    begun |= {f"{kind}." for kind in re.findall(r'\.name\(\s*f?"([a-z_.]+)', code)}
     begun |= {"segment."}
     unused = [key for key in catalogue() if key not in whole and not key.startswith(tuple(begun))]
     assert not unused
@@ -104,6 +104,13 @@ def test_one_and_several() -> None:
     told = {"customers": "1", "unknown": "0"}
     assert ENGLISH("figure.predicted_value.note", count=1, **told).startswith("from 1 customer;")
     assert ENGLISH("figure.predicted_value.note", count=2, **told).startswith("from 1 customers;")
+
+
+def test_crossed_segments_are_named_part_by_part() -> None:
+    assert VIETNAMESE.segment_type("country x billing_interval") == "quốc gia × chu kỳ thanh toán"
+    assert ENGLISH.segment_value("country x billing_interval", "VN x month") == "VN × billed monthly"
+    # A name of the company's that looks like two.
+    assert ENGLISH.segment_value("country", "a x b") == "a x b"
 
 
 def test_a_word_of_the_company_stays_as_it_is() -> None:

@@ -40,8 +40,8 @@ def marts() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def english(marts: duckdb.DuckDBPyConnection, **manifest: Any) -> Page:
-    return Page(make_pages(marts, MANIFEST | manifest)["report.html"])
+def english(connection: duckdb.DuckDBPyConnection, /, **manifest: Any) -> Page:
+    return Page(make_pages(connection, MANIFEST | manifest)["report.html"])
 
 
 def insert(marts: duckdb.DuckDBPyConnection, mart: str, rows: list[dict[str, Any]]) -> None:
@@ -206,6 +206,53 @@ def test_a_model_that_failed_is_told_with_its_reason(marts: duckdb.DuckDBPyConne
     assert article.tables[0][1] == ["orders (BG/NBD)", "1", "everything", "no fit: too few customers"]
     # What the marts say in English is told so to who listens.
     assert '<span lang="en">no fit: too few customers</span>' in pages["report.vi.html"]
+
+
+def test_the_owners_own_figures_stand_beside_ours(marts: duckdb.DuckDBPyConnection) -> None:
+    insert(
+        marts,
+        "rpt_control_totals",
+        [
+            {
+                "month": "2026-05-01",
+                "measure": measure,
+                "control_value": there,
+                "warehouse_value": here,
+                "is_agreed": there == here,
+                "explanation": None if there == here else "unexplained",
+            }
+            for measure, there, here in (("orders", 7, 7), ("net_sales", 1200.25, 1100.5), ("mrr", 5, None))
+        ],
+    )
+    page = english(marts, rows_read=10, marts={"rpt_control_totals": {}})
+    article = page.articles["quality-control-totals"]
+    assert article.reading == "1 of 3 figures that you wrote down agree."
+    # To the cent, and what differs at once.
+    assert article.tables[0][1:] == [
+        ["May 2026", "MRR", "$5.00", "–", "unexplained"],
+        ["May 2026", "net sales", "$1,200.25", "$1,100.50", "unexplained"],
+    ]
+    assert ["May 2026", "orders", "7", "7", "they agree"] in article.tables[1]
+    assert "quality-control-totals" not in english(marts, rows_read=10).articles
+
+
+def test_a_score_no_better_than_a_coin_is_told(marts: duckdb.DuckDBPyConnection) -> None:
+    def told(score: float, silence: float) -> str:
+        marts.execute("delete from marts.fct_health_skill")
+        skill = all_of_it(
+            month="2026-03-01",
+            churn_basis="orders",
+            pooled_score_auc=score,
+            pooled_silence_auc=silence,
+            is_better_than_silence=score > silence,
+        )
+        insert(marts, "fct_health_skill", [skill])
+        return english(marts).articles["health-skill"].reading
+
+    assert "hardly tells who leaves: AUC 0.54, where 0.5 is chance" in told(0.54, 0.50)
+    assert "(AUC 0.61) hardly better than silence" in told(0.612, 0.608)
+    assert "no better (AUC 0.60) than silence alone (0.60)" in told(0.6, 0.6)
+    assert "(AUC 0.70) better than silence alone does (0.60)" in told(0.7, 0.6)
 
 
 def add_harm(marts: duckdb.DuckDBPyConnection) -> None:
