@@ -37,7 +37,7 @@ test: .venv/.dev
 test-fast: .venv/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" --doctest-modules --ignore scripts/validation \
 		scripts $(addprefix tests/python/,core contract personal_data prediction publication forget project \
-		landing/test_adapters.py)
+		landing/test_adapters.py report/test_language.py report/test_page.py)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

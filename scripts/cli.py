@@ -28,6 +28,7 @@ COMMANDS = {
     "validate": "scripts.validation.validate",
     "publish": "scripts.publication.publications",
     "rollback": "scripts.publication.publications",
+    "report": "scripts.publication.report",
     "forget": "scripts.forget.forget",
     "demo-data": "scripts.demo.demo_data",
     "new-source": "scripts.starter.new_source",

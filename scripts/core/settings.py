@@ -32,7 +32,7 @@ class Settings:
 
     @property
     def published(self) -> Path:
-        """What readers may open: `analytics.duckdb`, `parquet/`, `manifest.json`."""
+        """What readers may open: `analytics.duckdb`, `parquet/`, `manifest.json`, the report."""
         return self.warehouse / "published"
 
     @property

@@ -1,7 +1,8 @@
 """Give the marts to readers, in one step, and take that step back.
 
-A publication is a folder `warehouse/publications/<run_id>/` with the DuckDB file, a Parquet file per mart and
-a manifest. It is made under another name, checked, and never changed after that. `warehouse/published` is a
+A publication is a folder `warehouse/publications/<run_id>/` with the DuckDB file, a Parquet file per mart, a
+manifest and the report. It is made under another name, checked, and never changed after that, but for the
+report, which may be drawn anew. `warehouse/published` is a
 symbolic link to the current one: replacing the link is the one step that changes all that readers see.
 Whoever wants the three to agree while a night ends resolves the link once and opens everything below that.
 """
@@ -33,6 +34,7 @@ from scripts.core.progress import LOGGER, show_live, start_logging
 from scripts.core.runs import new_run_id, run_order, sync, write_json
 from scripts.core.settings import Settings
 from scripts.core.sql import identifier, literal
+from scripts.publication.report import add_report
 
 # Files of this version open in every DuckDB client since 1.0, which most BI tools' drivers are behind.
 # The views for people; their SQL is that of models/simple.
@@ -153,6 +155,7 @@ def publish(
     try:
         (work / "parquet").mkdir(parents=True)
         manifest = _write(settings, work, run_id, fingerprint)
+        add_report(settings, work, manifest)
         _seal(work)
         work.rename(final)
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
@@ -341,6 +344,7 @@ def rewrite(
         }
         _check(work, manifest)
         write_json(work / "manifest.json", manifest)
+        add_report(settings, work, manifest)
         _seal(work)
         if run_id == publication.run_id:
             remove(publication)

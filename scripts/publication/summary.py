@@ -16,6 +16,7 @@ import duckdb
 from scripts.contract.raw_tables import CURRENCIES_WITHOUT_DECIMALS
 from scripts.core.settings import Settings
 from scripts.publication.publications import Publication, current_publication
+from scripts.report import queries
 
 # Each figure is read from the marts as a reader would read it. Money is in the company's reporting currency.
 _BASE = """
@@ -45,24 +46,6 @@ _CONCENTRATION = """
     where segment_type = 'all' and period_type = 'all'
 """
 
-# Only what passed its test on the last part of the history is there.
-_PREDICTED = """
-    select count(predicted_value_365_days), count(*), sum(predicted_value_365_days)
-    from marts.fct_customer_lifetime_value
-"""
-
-# Of the last month whose outcome is known; each is over all months up to it.
-_HEALTH = """
-    select churn_basis, pooled_score_auc, pooled_silence_auc
-    from marts.fct_health_skill
-    where segment_type = 'all' and is_better_than_silence is not null
-    qualify row_number() over (partition by churn_basis order by month desc) = 1
-    order by churn_basis
-"""
-
-# Below it a score that beats silence is still hardly better than a coin.
-_TELLING_AUC = 0.55
-
 # The last month that is over.
 _SUBSCRIPTIONS = """
     select
@@ -88,12 +71,6 @@ _REASONS = """
     limit 3
 """
 
-_CONTROL_TOTALS = """
-    select month, measure, control_value, warehouse_value, is_agreed, explanation
-    from marts.rpt_control_totals
-    order by is_agreed, month desc, measure
-"""
-
 # The newest first: who reads the summary every night knows the others.
 _NAMES_OF_FINDINGS = """
     select concat(border, '.', table_name, ': ', check_name)
@@ -101,15 +78,6 @@ _NAMES_OF_FINDINGS = """
     where is_latest and is_finding
     order by consecutive_findings, 1
     limit 3
-"""
-
-_OPEN_FINDINGS = """
-    select
-        count(*),
-        count(*) filter (consecutive_findings = 1),
-        min(failing_since)
-    from marts.fct_data_quality
-    where is_latest and is_finding
 """
 
 
@@ -185,6 +153,7 @@ def summarize(settings: Settings) -> str:
             f"Published {publication.run_id}, {len(marts)} marts from {publication.manifest['source_name']}: "
             f"{settings.analytics_database}",
             table,
+            *format_report(settings),
             f"Ask it more:\n  {query_command(settings)}",
         )
     )
@@ -204,7 +173,7 @@ def read_headlines(publication: Publication) -> Headlines:
         base = _one(connection, _BASE.format(billed="subscription_revenue" if has_billed else "0"))
         retention = _one(connection, _RETENTION) or (None, None, None)
         concentration = _one(connection, _CONCENTRATION)
-        predicted = _one(connection, _PREDICTED)
+        predicted = _one(connection, queries.PREDICTED)
     customers, active, customer_orders, guest_orders, customer_revenue, guest_revenue = (
         value or 0 for value in base
     )
@@ -305,7 +274,7 @@ def read_control_totals(publication: Publication) -> list[tuple[Any, ...]]:
     if not publication.rows.get("rpt_control_totals"):
         return []
     with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
-        return connection.execute(_CONTROL_TOTALS).fetchall()
+        return connection.execute(queries.CONTROL_TOTALS).fetchall()
 
 
 def format_control_totals(totals: list[tuple[Any, ...]]) -> list[tuple[str, str]]:
@@ -331,7 +300,7 @@ def read_health_skill(publication: Publication) -> list[tuple[str, float, float]
     if not publication.rows.get("fct_health_skill"):
         return []
     with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
-        return connection.execute(_HEALTH).fetchall()
+        return connection.execute(queries.HEALTH).fetchall()
 
 
 def format_health(skills: list[tuple[str, float, float]]) -> list[tuple[str, str]]:
@@ -339,7 +308,7 @@ def format_health(skills: list[tuple[str, float, float]]) -> list[tuple[str, str
     names = {"orders": "shoppers", "subscription": "subscribers"}
     lines = []
     for basis, score, silence in skills:
-        verb = "tells" if score >= _TELLING_AUC else "hardly tells"
+        verb = "tells" if score >= queries.TELLING_AUC else "hardly tells"
         told = f"{verb} who leaves: AUC {score:.2f}, silence alone {silence:.2f}"
         if score <= silence:
             told = f"no better than silence at telling who leaves: AUC {score:.2f} against {silence:.2f}"
@@ -408,7 +377,7 @@ def read_open_findings(publication: Publication) -> OpenFindings | None:
         return None
     with duckdb.connect(str(publication.path / "analytics.duckdb"), read_only=True) as connection:
         names = connection.execute(_NAMES_OF_FINDINGS).fetchall()
-        return OpenFindings(*_one(connection, _OPEN_FINDINGS), tuple(name for (name,) in names))
+        return OpenFindings(*_one(connection, queries.OPEN_FINDINGS), tuple(name for (name,) in names))
 
 
 def format_findings(findings: OpenFindings | None) -> list[tuple[str, str]]:
@@ -425,6 +394,12 @@ def format_findings(findings: OpenFindings | None) -> list[tuple[str, str]]:
         ),
         *(("", name) for name in findings.names),
     ]
+
+
+def format_report(settings: Settings) -> list[str]:
+    """Where the report lies; nothing if it could not be written."""
+    page = settings.published / "report.html"
+    return [f"See it:\n  {page}"] if page.is_file() else []
 
 
 def query_command(settings: Settings) -> str:

@@ -42,6 +42,13 @@ def create_mart(connection: duckdb.DuckDBPyConnection, name: str, columns: str) 
     connection.execute(f"create table marts.{name} ({listed})")
 
 
+def create_marts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Every mart with all its columns: what a company has of which nothing is known yet."""
+    connection.execute("create schema marts")
+    for name, columns in _marts().items():
+        create_mart(connection, name, " ".join(columns))
+
+
 @cache
 def _marts() -> Mapping[str, Mapping[str, str]]:
     """By mart, its columns and their types, as the enforced contracts have them."""

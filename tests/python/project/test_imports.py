@@ -9,11 +9,12 @@ from pathlib import Path
 from scripts.core.settings import PROJECT_ROOT
 from scripts.publication.fingerprint import NOT_FINGERPRINTED, fingerprinted_files
 
-# From the ground up; a part may import itself and what stands before it. Publication stands before
-# validation, which compares with what was published last.
+# From the ground up; a part may import itself and what stands before it. The report stands before
+# publication, which puts it beside the marts, and publication before validation, which compares with what was
+# published last.
 LAYERS = (
     *("core", "contract", "personal_data", "prediction"),
-    *("landing", "build", "publication", "validation"),
+    *("landing", "build", "report", "publication", "validation"),
     *("forget", "starter", "demo", "benchmark", "doctor", "nightly", "cli", "__main__"),
 )
 

@@ -221,6 +221,8 @@ def test_published_files_are_read_only_and_nothing_else_lies_there(settings: Set
         "parquet/fct_customer_lifetime_value.parquet",
         "parquet/fct_customer_retention_rate.parquet",
         "parquet/fct_revenue_concentration.parquet",
+        "report.html",
+        "report.vi.html",
     ]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o444}
     assert [path.name for path in publishing.publications_folder(settings).iterdir()] == [name(1)]

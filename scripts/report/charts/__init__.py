@@ -1,0 +1,1 @@
+"""Kinds of charts as SVG; they know numbers and labels, and nothing of customers."""

@@ -1,0 +1,1 @@
+"""One module for each section: what it asks, and how it is drawn."""
