@@ -1,7 +1,7 @@
 -- Fails where marts disagree on customers, whether they subscribe only or shop too: the movement of MRR in a month must
 -- be that of the paid spells of the churn database (new is the first paid day, whatever they ordered before), and as
--- long as the churn database has a customer, they are active. The reverse need not be: an order after the subscription makes
--- active, and brings nobody back to what they had left.
+-- long as the churn database has a customer, they are active. The reverse need not be: an order after the subscription
+-- makes active, and brings nobody back to what they had left.
 
 with spells as (
     select
