@@ -118,7 +118,7 @@ def test_segments_of_the_company_s_own_come_change_and_go_as_in_a_full_refresh(t
         where segment_type = 'box' and month = '2026-02-01' order by 1"""
 
     segmented = ("fct_customer_base", "fct_revenue_concentration", "fct_cohort_retention")
-    some = ("--select", *(f"+{mart}" for mart in segmented))
+    some = ("--select", *(f"+{mart}" for mart in (*segmented, "rpt_subscription_retention")))
 
     def night(text: str) -> None:
         company.adapter(text)
