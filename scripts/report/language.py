@@ -67,7 +67,10 @@ class Language:
         kinds, values = kind.split(_CROSSED), value.split(_CROSSED)
         if len(kinds) != len(values):
             return value
-        return " × ".join(self.name(f"segment.{one}", part) for one, part in zip(kinds, values, strict=True))
+        return " × ".join(
+            self("word.unknown") if part == "unknown" else self.name(f"segment.{one}", part)
+            for one, part in zip(kinds, values, strict=True)
+        )
 
     def number(self, value: float | None, digits: int = 0) -> str:
         """A number with so many digits after the point; a dash where nobody knows."""

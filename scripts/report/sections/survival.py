@@ -138,7 +138,10 @@ def _segments(
     kind = say.segment_type(first.segment_type)
     who = say(f"basis.{summary.basis}.who")
     is_chance = first.p_value >= 0.05
-    named = [row for row in segments if row.survival_rate_180_days is not None]
+    # That of whom nothing is known is the best or the worst says nothing.
+    named = [
+        row for row in segments if row.survival_rate_180_days is not None and row.segment_value != "unknown"
+    ]
     key = "survival.segments.reading_chance" if is_chance else "survival.segments.reading"
     reading = say(
         key, who=who, kind=kind, count=first.kinds, kinds=first.kinds, p=_p_value(say, first.p_value)

@@ -109,6 +109,7 @@ def test_one_and_several() -> None:
 def test_crossed_segments_are_named_part_by_part() -> None:
     assert VIETNAMESE.segment_type("country x billing_interval") == "quốc gia × chu kỳ thanh toán"
     assert ENGLISH.segment_value("country x billing_interval", "VN x month") == "VN × billed monthly"
+    assert VIETNAMESE.segment_value("buyer_type", "unknown") == "không rõ"
     # A name of the company's that looks like two.
     assert ENGLISH.segment_value("country", "a x b") == "a x b"
 

@@ -439,3 +439,34 @@ def test_a_picture_alone_brings_its_colours(marts: duckdb.DuckDBPyConnection) ->
         assert picture.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
         assert picture.count("<style>") == 1
         assert "prefers-color-scheme: dark" in picture
+
+
+def test_who_looks_for_a_difference_finds_one(marts: duckdb.DuckDBPyConnection) -> None:
+    """The kind of segments that differs most is shown, at the price of having looked for it."""
+
+    def reading(p: float) -> str:
+        marts.execute("delete from marts.rpt_survival_summary")
+        marts.execute("delete from marts.fct_survival")
+        segments = [
+            ("all", "all", None),
+            *(
+                (kind, value, q)
+                for kind, q in (("plan", p), ("country", 0.4))
+                for value in ("a", "b", "unknown")
+            ),
+        ]
+        for kind, value, q in segments:
+            segment = {"basis": "orders", "segment_type": kind, "segment_value": value}
+            summary = {"customers": 30, "churned_customers": 9, "segment_type_p_value": q}
+            summary["survival_rate_180_days"] = {"a": 0.6, "b": 0.4}.get(value, 0.1)
+            insert(marts, "rpt_survival_summary", [segment | summary])
+            curve = [{"tenure_days": days, "at_risk_customers": 20, "survival_rate": 0.5} for days in (0, 90)]
+            insert(marts, "fct_survival", [segment | point for point in curve])
+        return english(marts).articles["survival-segments-orders"].reading
+
+    # Twice 0.03, for two kinds, is no longer below 0.05.
+    assert reading(0.03).startswith("No kind of segment tells shoppers apart by more than chance")
+    assert "(p\u00a0=\u00a00.060, after a choice among 2)" in reading(0.03)
+    assert reading(0.01).startswith("By plan, shoppers differ by more than chance (p\u00a0=\u00a00.020")
+    # That those are worst of whom nothing is known is no news.
+    assert "60% of “a” are still there, and 40% of “b”." in reading(0.01)
