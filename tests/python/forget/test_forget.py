@@ -82,8 +82,8 @@ def plant(data: Path, person: str) -> None:
     """Deliver addresses, a telephone number and the person's id where nobody expects them."""
     at = {place: ADDRESS.format(place) for place in PLACES}
     (data / "customers/customers-2026-07-01.csv").write_text(
-        "customer_no,registered,country_code,source,recommended_by,email\n"
-        f"C9000001,2026-06-01T10:00:00+07:00,{at['country']},partner,{person},{at['email']}\n"
+        "customer_no,registered,country_code,source,recommended_by,email,buyer_type\n"
+        f"C9000001,2026-06-01T10:00:00+07:00,{at['country']},partner,{person},{at['email']},home\n"
     )
     text = f"write to {at['comment']} or call {PHONE}: {person} sent me"
     (data / "surveys/responses-2026-07-01.jsonl").write_text(
