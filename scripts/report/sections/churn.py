@@ -9,18 +9,18 @@ from scripts.report.reading import Reader
 
 REASONS = """
     select
-        reason, bool_or(is_controllable) as is_controllable, sum(churn_events) as departures,
+        basis, reason, bool_or(is_controllable) as is_controllable, sum(churn_events) as departures,
         sum(mrr_lost) as mrr_lost, sum(value_lost) as value_lost,
         min(month) as first_month, max(month) as last_month
     from marts.fct_churn_reasons
     where
-        segment_type = 'all' and basis = 'subscription' and is_complete
+        segment_type = 'all' and is_complete
         and month > (
             select max(month) - interval 12 month from marts.fct_churn_reasons where is_complete
         )
-    group by reason
+    group by basis, reason
     having sum(churn_events) > 0
-    order by departures desc, reason
+    order by basis, departures desc, reason
 """
 ENGAGEMENT = """
     select basis, engagement_trend, count(*) as departures, sum(value_lost) as value_lost
@@ -40,7 +40,9 @@ _TRENDS = (("silent", "c2"), ("declining", "c5"), ("steady", "quiet"), ("rising"
 def section(reader: Reader, say: Language) -> Section | None:
     """Reasons of subscribers, who are asked, and engagement of all; None when nobody has left."""
     pictures = [
-        picture for picture in (_reasons(reader, say), _engagement(reader, say)) if picture is not None
+        picture
+        for picture in (_reasons(reader, say), _reasons_of_shoppers(reader, say), _engagement(reader, say))
+        if picture is not None
     ]
     if not pictures:
         return None
@@ -51,7 +53,7 @@ def section(reader: Reader, say: Language) -> Section | None:
 
 
 def _reasons(reader: Reader, say: Language) -> Picture | None:
-    rows = reader.rows(REASONS)
+    rows = [row for row in reader.rows(REASONS) if row.basis == "subscription"]
     if not rows:
         return None
     total = sum(row.departures for row in rows)
@@ -99,6 +101,57 @@ def _reasons(reader: Reader, say: Language) -> Picture | None:
                     say.number(row.departures),
                     say.percent(row.departures / total),
                     say.money(row.mrr_lost, reader.currency),
+                    say("word.yes" if row.is_controllable else "word.no"),
+                ]
+                for row in rows
+            ],
+        ),
+        draw=lambda name, width: plot_lying(width, bars, names=names),
+    )
+
+
+def _reasons_of_shoppers(reader: Reader, say: Language) -> Picture | None:
+    """Of shoppers, who lapse by silence, those whom somebody states to have left, and why."""
+    every = [row for row in reader.rows(REASONS) if row.basis == "orders"]
+    rows = [row for row in every if row.reason != "not_given"]
+    if not rows:
+        return None
+    total = sum(row.departures for row in rows)
+    title = say(
+        "churn.shoppers.title",
+        first=say.short_month(min(row.first_month for row in rows)),
+        last=say.short_month(max(row.last_month for row in rows)),
+    )
+    bars = [
+        Bar(
+            say.name("reason", row.reason),
+            [Part(row.departures, "c2" if row.is_controllable else "quiet", say.name("reason", row.reason))],
+            say.number(row.departures),
+        )
+        for row in rows[:12]
+    ]
+    names = [(say("churn.controllable"), "c2"), (say("churn.not_controllable"), "quiet")]
+    return Picture(
+        name="churn-reasons-shoppers",
+        title=title,
+        reading=say(
+            "churn.shoppers.reading",
+            all=say.number(sum(row.departures for row in every)),
+            count=total,
+            departures=say.number(total),
+            reason=say.name("reason", rows[0].reason),
+            share=say.percent(rows[0].departures / total),
+        ),
+        definition=say("churn.shoppers.definition"),
+        statements=[REASONS],
+        table=Table(
+            title,
+            [say("churn.reason"), say("churn.departures"), say("word.share"), say("churn.is_controllable")],
+            [
+                [
+                    say.name("reason", row.reason),
+                    say.number(row.departures),
+                    say.percent(row.departures / total),
                     say("word.yes" if row.is_controllable else "word.no"),
                 ]
                 for row in rows

@@ -255,6 +255,37 @@ def test_a_score_no_better_than_a_coin_is_told(marts: duckdb.DuckDBPyConnection)
     assert "(AUC 0.70) better than silence alone does (0.60)" in told(0.7, 0.6)
 
 
+def test_a_shopper_who_says_why_is_no_subscriber(marts: duckdb.DuckDBPyConnection) -> None:
+    """Departures may be stated of shoppers too; the many who lapse without a word are in no bar."""
+    insert(
+        marts,
+        "fct_churn_reasons",
+        [
+            all_of_it(
+                month="2026-05-01",
+                basis=basis,
+                reason=reason,
+                churn_type="voluntary",
+                is_controllable=True,
+                churn_events=events,
+                mrr_lost=0,
+                is_complete=True,
+            )
+            for basis, reason, events in (
+                ("orders", "not_given", 90),
+                ("orders", "price", 3),
+                ("orders", "moved", 1),
+                ("subscription", "price", 2),
+            )
+        ],
+    )
+    page = english(marts)
+    article = page.articles["churn-reasons-shoppers"]
+    assert article.reading == "Of 94 departures of shoppers 4 came with a reason, most often: price (75%)."
+    assert article.column("Departures") == {"price": "3", "moved": "1"}
+    assert page.articles["churn-reasons"].column("Departures") == {"price": "2"}
+
+
 def add_harm(marts: duckdb.DuckDBPyConnection) -> None:
     """A company that has put what means harm into every label it may choose."""
     insert(
