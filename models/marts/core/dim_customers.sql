@@ -169,6 +169,9 @@ final as (
         cast(company_segments as {{ dbt.type_string() }}) as company_segments,
         cast(referred_by_customer_id as {{ dbt.type_string() }}) as referred_by_customer_id,
         cast(first_plan as {{ dbt.type_string() }}) as first_plan,
+        {%- for segment_type in ['plan', 'billing_interval'] %}
+            cast({{ segment_types()[segment_type] }} as {{ dbt.type_string() }}) as segment_{{ segment_type }},
+        {%- endfor %}
         -- Specific before general.
         cast(
             case

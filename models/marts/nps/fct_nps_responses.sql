@@ -83,7 +83,18 @@ classified as (
         row_number() over (
             partition by responses.customer_id, responses.score is not null
             order by responses.responded_at desc, responses.response_id desc
-        ) as recency
+        ) as recency,
+        {%- for column, survey in [('recency_in_month', none), ('recency_in_survey_month', 'responses.survey')] %}
+            row_number() over (
+                partition by
+                    responses.customer_id,
+                    case when responses.customer_id is null then responses.response_id end,
+                    {{ month_start('responses.responded_on') }},
+                    {{ survey ~ ',' if survey }}
+                    responses.score is not null
+                order by responses.responded_at desc, responses.response_id desc
+            ) as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from responses
     left join answered on responses.response_id = answered.response_id
     left join bands on responses.score between bands.minimum_score and bands.maximum_score
@@ -106,6 +117,8 @@ final as (
         cast(theme_count as {{ dbt.type_bigint() }}) as theme_count,
         cast(is_counted as boolean) as is_counted,
         cast(customer_id is not null and is_counted and recency = 1 as boolean) as is_last_of_customer,
+        cast(is_counted and recency_in_month = 1 as boolean) as is_vote_of_month,
+        cast(is_counted and recency_in_survey_month = 1 as boolean) as is_vote_of_survey_and_month,
         cast(responded_at as timestamp) as responded_at
     from classified
 )

@@ -237,6 +237,17 @@ FAULTS = [
         "where sign_up_month = (select min(sign_up_month) from rpt_onboarding)",
     ),
     (
+        "customer_months_sum_to_the_marts_of_months",
+        "fct_customer_months",
+        "update fct_customer_months set closing_mrr = closing_mrr + 0.01 "
+        "where month = (select max(month) from fct_customer_months)",
+    ),
+    (
+        "customer_months_sum_to_the_marts_of_months",
+        "fct_customer_months",
+        "delete from fct_customer_months where month = (select max(month) from fct_customer_months)",
+    ),
+    (
         "ending_customers_are_the_installed_base",
         "fct_customer_retention_rate",
         "update fct_customer_retention_rate set ending_customers = ending_customers + 1 "
