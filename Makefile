@@ -5,6 +5,7 @@
 #   make test       all tests
 #   make lint       formatting, lint, deprecations
 #   make bench      what a night costs with 100,000 customers; BENCH="--customers 1m" takes other options
+#   make semantic   checks the metrics and asks them; ASK="--metrics nps --group-by metric_time__month" asks something else
 #   make lock       the lock files anew from pyproject.toml; LOCK_FLAGS=--upgrade takes newer versions
 #   make clean      removes what can be made again; the warehouse and the data stay
 
@@ -23,7 +24,7 @@ COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-
 	--no-strip-extras --custom-compile-command "make lock" --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: run test test-fast lint bench lock clean
+.PHONY: run test test-fast lint bench semantic lock clean
 
 run: .venv/.runtime
 	$(BIN)/python -m scripts demo-data
@@ -53,6 +54,13 @@ lint: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m scripts benchmark $(BENCH)
 
+# mf reads target/semantic_manifest.json, and asks the warehouse of `make run`, or TENURE_WAREHOUSE.
+ASK ?= --saved-query customers_by_channel --limit 12 --order -metric_time__month
+semantic: .venv-semantic/.semantic
+	.venv-semantic/bin/dbt --quiet parse --target-path target
+	.venv-semantic/bin/mf validate-configs
+	.venv-semantic/bin/mf query $(ASK)
+
 # The development set first: what the tests ran with is what a night runs with.
 lock:
 	work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && \
@@ -60,10 +68,12 @@ lock:
 	"$$work/bin/python" -m pip install --quiet --disable-pip-version-check "$(UV)" && \
 	"$$work/bin/uv" $(COMPILE) $(LOCK_FLAGS) --group dev pyproject.toml --output-file requirements-dev.lock && \
 	"$$work/bin/uv" $(COMPILE) $(LOCK_FLAGS) --constraint requirements-dev.lock pyproject.toml \
-		--output-file requirements.lock
+		--output-file requirements.lock && \
+	"$$work/bin/uv" $(COMPILE) $(LOCK_FLAGS) --constraint requirements-dev.lock --group pyproject.toml:semantic \
+		--output-file requirements-semantic.lock
 
 clean:
-	rm -rf .venv target logs .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-semantic target logs .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is newer than its lock file when the environment holds what the lock file says.
@@ -80,3 +90,9 @@ clean:
 .venv/.dev: requirements-dev.lock | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch .venv/.runtime $@
+
+.venv-semantic/.semantic: requirements-semantic.lock
+	$(PYTHON) -m venv .venv-semantic
+	.venv-semantic/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-semantic.lock
+	@touch $@

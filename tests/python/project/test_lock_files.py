@@ -9,7 +9,7 @@ import pytest
 
 from scripts.core.settings import PROJECT_ROOT
 
-FILES = ("requirements.lock", "requirements-dev.lock")
+FILES = ("requirements.lock", "requirements-dev.lock", "requirements-semantic.lock")
 
 
 def pins(file: str) -> set[str]:
@@ -19,6 +19,16 @@ def pins(file: str) -> set[str]:
 
 def test_development_packages_include_the_runtime_in_the_same_versions() -> None:
     assert pins("requirements.lock") - pins("requirements-dev.lock") == set()
+
+
+def test_metricflow_asks_with_the_dbt_and_the_duckdb_of_a_night() -> None:
+    """What both environments hold is the same version, and nothing of it is in the runtime's."""
+    night, asking = (
+        dict(pin.split(" ;")[0].split("==") for pin in pins(file)) for file in (FILES[0], FILES[2])
+    )
+    assert {"dbt-core", "dbt-duckdb", "duckdb"} <= night.keys() & asking.keys()
+    assert {name for name in night.keys() & asking.keys() if night[name] != asking[name]} == set()
+    assert "dbt-metricflow" not in night
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -39,6 +49,7 @@ def test_direct_requirements_are_in_the_lock() -> None:
     project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = {"requirements.lock": project["project"]["dependencies"]}
     wanted["requirements-dev.lock"] = project["dependency-groups"]["dev"]
+    wanted["requirements-semantic.lock"] = project["dependency-groups"]["semantic"]
     for file, requirements in wanted.items():
         names = {re.split(r"[\[=]", pin)[0].replace("_", "-") for pin in pins(file)}
         for requirement in requirements:
