@@ -125,7 +125,7 @@ def dbt_arguments(
     if as_of is not None:
         arguments += ["--vars", json.dumps({"as_of_date": as_of.isoformat()})]
     if command == "build":
-        arguments += ["--exclude-resource-type", "unit_test"]
+        arguments += ["--exclude-resource-type", "unit_test", "saved_query", "exposure"]
     if full_refresh:
         arguments.append("--full-refresh")
     if select is not None:

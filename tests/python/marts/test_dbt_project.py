@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from scripts.build.dbt_runner import dbt_target_path
 from scripts.contract.raw_tables import TABLES, stored_name
 from scripts.core.settings import PROJECT_ROOT
 from tests.python.small_company import Company
@@ -31,14 +33,18 @@ def test_plain_dbt_build_runs_every_unit_test_and_data_test(demo_warehouse: Ware
     assert len(kinds["model"]) >= 38
     assert len(kinds["test"]) >= 130
     assert len(kinds["unit_test"]) >= 40
-    assert {r["status"] for r in results} <= {"success", "pass"}
+    # There is nothing to run of saved queries and exposures.
+    assert {r["status"] for r in results if r["status"] != "no-op"} <= {"success", "pass"}
 
 
 def test_docs_and_tests_run_in_the_project_root(demo_warehouse: Warehouse, tmp_path: Path) -> None:
     warehouse = Warehouse(tmp_path)
     warehouse.settings.warehouse.mkdir()
     shutil.copy(demo_warehouse.settings.build_database, warehouse.settings.build_database)
-    assert "Catalog written" in warehouse.dbt("docs", "generate")
+    assert "Catalog written" in warehouse.dbt("docs", "generate", "--static")
+    # One file, to be sent or put anywhere.
+    page = (dbt_target_path(warehouse.settings) / "static_index.html").read_text(encoding="utf-8")
+    assert "Each mart has a group, and the group an owner" in page and "metric.tenure.retention_rate" in page
     assert "ERROR=0" in warehouse.dbt("test", "--select", "staging", "dim_customers,test_type:data")
 
 
@@ -147,3 +153,17 @@ def test_currency_without_a_rate_stops_the_build_and_is_named(tmp_path: Path) ->
         warehouse.value("select count(*) from marts.fct_cohort_retention where retention_rate is not null")
         == 0
     )
+
+
+@pytest.mark.parametrize(
+    ("exposure", "package"), [("report", "report"), ("summary_of_a_night", "publication")]
+)
+def test_an_exposure_names_the_marts_that_are_read(exposure: str, package: str) -> None:
+    document = yaml.safe_load((PROJECT_ROOT / "models/exposures.yml").read_text(encoding="utf-8"))
+    (named,) = (each["depends_on"] for each in document["exposures"] if each["name"] == exposure)
+    read = {
+        mart
+        for file in (PROJECT_ROOT / "scripts" / package).rglob("*.py")
+        for mart in re.findall(r"marts\.((?:dim|fct|rpt)_[a-z_]+)", file.read_text(encoding="utf-8"))
+    }
+    assert {f"ref('{mart}')" for mart in read} == set(named)
