@@ -43,7 +43,6 @@ DELIVERIES = "a row for each day on which something was landed, of the last eigh
 # What a query may be joined with though nothing can be hashed: why it is small. `groups by …` is what remains
 # when rows are grouped, or made distinct, by those columns.
 SMALL: dict[str, dict[str, str]] = {
-    "dim_days": {"int_months": MONTHS},
     "fct_churn_reasons": {"int_months": MONTHS, "groups by segment_type, segment_value": SEGMENTS},
     "fct_clv_backtest": {"int_clv_windows": WINDOWS},
     "fct_cohort_lifetime_value": {"int_months": MONTHS},
