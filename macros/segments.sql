@@ -109,12 +109,3 @@ crossed_values as (
     where segment_type in (select other_type from crossed_segments)
 )
 {%- endmacro %}
-
-{#- What readers are told of a table: of one with segments first that its rows must not be added up. -#}
-{% macro told_description(node) -%}
-    {%- if 'segment_type' in node.columns and node.schema == 'marts' -%}
-        {{ return("Filter segment_type = 'all' unless you compare segments: each segment type counts every customer again. "
-            ~ node.description) }}
-    {%- endif -%}
-    {{ return(node.description) }}
-{%- endmacro %}

@@ -57,3 +57,12 @@
 {% macro duckdb__reset_csv_table(model, full_refresh, old_relation, agate_table) -%}
     {{ return(default__reset_csv_table(model, true, old_relation, agate_table)) }}
 {%- endmacro %}
+
+{#- What readers are told of a table: of one with segments first that its rows must not be added up. -#}
+{% macro told_description(node) -%}
+    {%- if 'segment_type' in node.columns and node.schema == 'marts' -%}
+        {{ return("Filter segment_type = 'all' unless you compare segments: each segment type counts every customer again. "
+            ~ node.description) }}
+    {%- endif -%}
+    {{ return(node.description) }}
+{%- endmacro %}

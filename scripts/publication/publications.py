@@ -449,9 +449,18 @@ def _read_origin(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             from build.raw.loads
             """
         ).fetchone()
-        own_rules = connection.execute(
-            "select substr(name, 7) from build.raw.settings where name like 'rules.%' order by 1"
-        ).fetchall()
+        # A build file that nobody has landed into has no settings.
+        has_settings = connection.execute(
+            "select 1 from duckdb_tables() where database_name = 'build' and schema_name = 'raw' "
+            "and table_name = 'settings'"
+        ).fetchone()
+        own_rules = (
+            connection.execute(
+                "select substr(name, 7) from build.raw.settings where name like 'rules.%' order by 1"
+            ).fetchall()
+            if has_settings
+            else []
+        )
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise ConfigurationError(
             f"The build file is not complete: {str(error).splitlines()[0]} "
