@@ -2,7 +2,8 @@
 #
 #   make run        the demo: makes the data of a small shop, runs a night on it, prints the headline figures
 #   make test-fast  the tests that build nothing, for the inner loop: under a minute
-#   make test       all tests
+#   make test       all tests but the longest
+#   make test-long  the longest: increments against full refreshes, again and again
 #   make lint       formatting, lint, deprecations
 #   make bench      what a night costs with 100,000 customers; BENCH="--customers 1m" takes other options
 #   make semantic   checks the metrics and asks them; ASK="--metrics nps --group-by metric_time__month" asks something else
@@ -24,7 +25,7 @@ COMPILE := pip compile --universal --python-version 3.11 --generate-hashes --no-
 	--no-strip-extras --custom-compile-command "make lock" --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: run test test-fast lint bench semantic lock clean
+.PHONY: run test test-fast test-long lint bench semantic lock clean
 
 run: .venv/.runtime
 	$(BIN)/python -m scripts demo-data
@@ -32,7 +33,11 @@ run: .venv/.runtime
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 15 --doctest-modules \
-		scripts tests/python
+		-m "not long" scripts tests/python
+
+# Whole builds over and over: before a release, and after a change of what is incremental.
+test-long: .venv/.dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long tests/python
 
 # Rooms whose tests start no dbt; scripts/validation is left out because Great Expectations takes long to import.
 test-fast: .venv/.dev

@@ -34,6 +34,7 @@ def test_after_daily_deliveries_the_marts_are_those_of_a_full_refresh(tmp_path: 
     assert 0 < found[1].touched_share < 0.9
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("incremental")
 def test_a_plan_is_in_no_figure_until_its_day_and_then_as_in_a_full_refresh(tmp_path: Path) -> None:
     """A subscription booked ahead, and one that starts again later; the next load is after both days."""
@@ -81,6 +82,7 @@ def test_a_plan_is_in_no_figure_until_its_day_and_then_as_in_a_full_refresh(tmp_
     assert not differences(warehouse, full_refresh_of(warehouse, tmp_path / "full", *some))
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("incremental")
 def test_segments_of_the_company_s_own_come_change_and_go_as_in_a_full_refresh(tmp_path: Path) -> None:
     """A column of the customers, crossed with another; who bought without being among them has none."""

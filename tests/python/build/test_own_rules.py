@@ -122,6 +122,7 @@ def test_one_own_rule_leaves_the_others_alone(demo: Demo) -> None:
     assert len(windows) == 9
 
 
+@pytest.mark.long
 def test_what_is_incremental_is_computed_anew_by_own_rules(demo: Demo, tmp_path: Path) -> None:
     """The months of long ago are judged by the own rules too, as a full refresh does it."""
     other = Demo(tmp_path, demo.data, demo.warehouse)
@@ -161,6 +162,7 @@ def test_the_same_rules_again_are_no_reason_to_build(demo: Demo) -> None:
     assert compute_fingerprint(demo.warehouse.settings, None) == before
 
 
+@pytest.mark.long
 def test_own_rules_that_contradict_each_other_are_told_by_their_file(demo: Demo, tmp_path: Path) -> None:
     other = Demo(tmp_path, demo.data, demo.warehouse)
     other.write("loyalty_tiers", "tier_rank,tier,minimum_net_revenue\n1,guest,100\n2,friend,50\n")

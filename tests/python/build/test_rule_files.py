@@ -334,6 +334,7 @@ def test_rules_that_contradict_each_other_stop_the_build(
     for path in (project / "models").iterdir():
         if path.is_dir():
             shutil.rmtree(path)
+    (project / "models/exposures.yml").unlink()
     edit(project / "seeds" / file, old, new)
     settings = Settings(tmp_path / "wh", project)
     settings.warehouse.mkdir()

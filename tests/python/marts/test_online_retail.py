@@ -130,6 +130,7 @@ def test_guests_are_reported_and_in_no_customer_mart(online_retail: Warehouse, s
         assert online_retail.value(f"select count(*) from marts.{mart} where customer_id is null", True) == 0
 
 
+@pytest.mark.long
 def test_as_of_date_gives_what_a_run_on_that_day_gave(
     online_retail: Warehouse, shared: Path, tmp_path: Path
 ) -> None:

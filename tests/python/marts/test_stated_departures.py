@@ -231,6 +231,7 @@ def test_what_was_said_is_a_comment_with_its_themes(shop: Shop) -> None:
     ) == [("price",)]
 
 
+@pytest.mark.long
 def test_late_corrected_and_vanished_statements_equal_a_full_refresh(shop: Shop, tmp_path: Path) -> None:
     # Corrected in their file: another day, another customer; one becomes a plan, one is taken back.
     corrected = (
