@@ -172,6 +172,7 @@ def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return folder, request.param
 
 
+@pytest.mark.long
 @one_worker
 def test_the_floor_and_the_marts_agree(small: tuple[Path, bool]) -> None:
     folder, has_relationships = small

@@ -20,6 +20,7 @@ from tests.python.warehouses import Warehouse
 FINGERPRINTED = {"business_timezone", "reporting_currency", "exchange_rate_max_age_days"}
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("incremental")
 def test_after_daily_deliveries_the_marts_are_those_of_a_full_refresh(tmp_path: Path) -> None:
     """Some days of `python -m tests.faults month`, several things a night: late and cancelled orders, deleted
